@@ -12,12 +12,15 @@
     ├── EngineError            a speech or language engine                      (engine.*)
     │   ├── EarError           Vosk or the VAD                                  (engine.ear)
     │   ├── MindError          llama.cpp or the model behind it                 (engine.mind)
+    │   │   └── UnbackedClaim  a sentence that nothing backs was stopped        (engine.mind.claim)
     │   └── MouthError         Piper or the audio it made                       (engine.mouth)
     ├── PromiseError           a text or a message could not be carried out     (promise.*)
     │   ├── QueueDown          Redis did not take the job                       (promise.queue)
     │   ├── CarrierRefused     the carrier's API said no, for good              (promise.refused)
     │   └── CarrierUnreachable the carrier's API did not answer, or: later (promise.unreachable)
+    │       └── CarrierAccount our key, account or sender is not accepted   (promise.account)
     └── EvidenceError          a bundle can't be written or read                (evidence.*)
+        └── NewerBundle        it was written by a newer Pickup                 (evidence.newer)
 
 Each has a stable ``code`` for programs and a ``remedy``: one sentence that says what to do.
 """
@@ -111,6 +114,12 @@ class MindError(EngineError):
     code = "engine.mind"
 
 
+class UnbackedClaim(MindError):
+    """A sentence is no known phrase, no fact and no receipt: it must not be spoken."""
+
+    code = "engine.mind.claim"
+
+
 class MouthError(EngineError):
     """The speech synthesiser failed or its voice does not fit."""
 
@@ -145,12 +154,48 @@ class CarrierRefused(PromiseError):
 
 
 class CarrierUnreachable(PromiseError):
-    """The carrier's API did not answer, or asked us to come back later."""
+    """The carrier's API did not answer, or asked us to come back later.
+
+    Attributes:
+        carrier_code: The carrier's own error code or HTTP status, 0 if there was no answer.
+        retry_after: Seconds the carrier asked us to wait, None if it did not say.
+        uncertain: True if the message may have been taken although we were not told so.
+    """
 
     code = "promise.unreachable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        carrier_code: int = 0,
+        retry_after: float | None = None,
+        uncertain: bool = False,
+        remedy: str = "",
+    ) -> None:
+        """Keep what the carrier said about when and whether to try again."""
+        super().__init__(message, remedy=remedy)
+        self.carrier_code = carrier_code
+        self.retry_after = retry_after
+        self.uncertain = uncertain
+
+
+class CarrierAccount(CarrierUnreachable):
+    """The carrier does not accept our key, our account or our sender's number.
+
+    Nothing can be sent until a person repairs it; promises wait meanwhile.
+    """
+
+    code = "promise.account"
 
 
 class EvidenceError(PickupError):
     """An evidence bundle can't be written or read."""
 
     code = "evidence"
+
+
+class NewerBundle(EvidenceError):
+    """The bundle was written by a newer Pickup than this one."""
+
+    code = "evidence.newer"

@@ -8,6 +8,7 @@ Fields that hold personal data are marked ``personal()`` so that log and redacti
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -342,7 +343,9 @@ def event_types() -> dict[str, type[Event]]:
     while pending:
         cls = pending.pop()
         pending.extend(cls.__subclasses__())
-        found[cls.kind()] = cls
+        # dataclass(slots=True) makes a second class; the first lingers until collected.
+        if getattr(sys.modules[cls.__module__], cls.__name__, None) is cls:
+            found[cls.kind()] = cls
     return found
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -38,6 +39,7 @@ class Agent(Section):
 
     host: str = "127.0.0.1"
     port: int = 8765
+    gate_port: int = Field(8767, description="FastAGI: shall this call be taken?")
     max_calls: int = Field(8, ge=1, description="further calls are refused and go to voicemail")
     ring_limit_seconds: float = Field(1200, gt=0, description="no call lasts longer than this")
     watchdog_seconds: float = Field(2.0, gt=0.2, description="a stall this long is fatal")
@@ -51,7 +53,9 @@ class Pbx(Section):
     ari_user: str = "pickup"
     ari_password: SecretStr = SecretStr("")
     app: str = "pickup"
+    sip_host: str = Field("127.0.0.1", description="where SIP and RTP listen; a real trunk's side")
     sip_port: int = 5060
+    ami_user: str = "pickup"
     ami_port: int = 5038
     ami_password: SecretStr = SecretStr("")
     rtp_first: int = 20000
@@ -61,15 +65,19 @@ class Pbx(Section):
 class Trunk(Section):
     """The SIP trunk that brings the forwarded calls."""
 
-    peer: str = Field("127.0.0.1", description="the provider's signalling address or host")
+    peer: str = Field("127.0.0.2", description="the provider's signalling address or host")
     peer_port: int = 5070
-    username: str = ""
-    password: SecretStr = SecretStr("")
+    number: str = Field("+13165550143", description="the number that calls are forwarded to")
 
 
 class Carrier(Section):
-    """The stand-in phone company (demo, evals, tests only)."""
+    """The stand-in phone company (demo, evals, tests only).
 
+    It has a loopback address of its own, so that the trunk is recognised by address alone,
+    as a real provider's is.
+    """
+
+    host: str = "127.0.0.2"
     http_port: int = 8089
     sip_port: int = 5070
     rtp_first: int = 20200
@@ -95,6 +103,24 @@ class Twilio(Section):
     webhook_host: str = "127.0.0.1"
     webhook_port: int = 8766
     public_webhook_url: str = Field("", description="how Twilio reaches the webhook; empty: none")
+    timeout_seconds: float = Field(
+        30, gt=0, description="wait for an answer; Twilio itself gives up after about 26 s"
+    )
+
+
+class Promises(Section):
+    """How patiently promises are kept. All in seconds."""
+
+    retry_first_seconds: float = Field(2, gt=0, description="first pause; doubles every time")
+    retry_most_seconds: float = Field(300, gt=0, description="no pause is longer")
+    uncertain_seconds: float = Field(
+        40, gt=0, description="after an attempt of unknown outcome, before the carrier is asked"
+    )
+    link_give_up_seconds: float = Field(2 * 3600, gt=0, description="a late link only puzzles")
+    message_give_up_seconds: float = Field(48 * 3600, gt=0, description="messages to the owner")
+    delivery_check_seconds: float = Field(600, gt=0, description="no news? then ask; then rarer")
+    delivery_limit_seconds: float = Field(24 * 3600, gt=0, description="stop waiting for news")
+    sweep_seconds: float = Field(1, gt=0, description="how often open promises are looked at")
 
 
 class Models(Section):
@@ -103,6 +129,7 @@ class Models(Section):
     ear: Path = CHECKOUT / "stt_models" / "house-en"
     mouth: Path = CHECKOUT / "tts_models" / "house-en" / "voice.onnx"
     embedder: Path = CHECKOUT / "build" / "models" / "all-minilm-l6-v2.gguf"
+    mind: Path = CHECKOUT / "llm_models" / "house"
 
 
 class Settings(BaseSettings):
@@ -120,6 +147,7 @@ class Settings(BaseSettings):
     carrier: Carrier = Carrier()
     redis: Redis = Redis()
     twilio: Twilio = Twilio()
+    promises: Promises = Promises()
     models: Models = Models()
 
     @cached_property
@@ -152,7 +180,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, settings file, generated secrets."""
-        home = Path(os.environ.get("PICKUP_HOME", CHECKOUT / "var"))
+        asked = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+        home = Path(asked.get("home") or os.environ.get("PICKUP_HOME") or CHECKOUT / "var")
         chosen = Path(os.environ.get("PICKUP_SETTINGS", home / "pickup.toml"))
         return (
             init_settings,

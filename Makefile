@@ -1,0 +1,66 @@
+# Pickup: `make demo` shows a real call, `make test` proves it. Both set up what they need.
+
+SHELL  := /bin/bash
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := build/stamps
+# llama.cpp: portable code, no OpenMP (one thread a call is fastest on a busy small box), no vision.
+export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check unit pbx format lock bench clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMPS)/python $(STAMPS)/asterisk $(STAMPS)/redis $(STAMPS)/embedder  ## everything the machine needs, inside this folder
+
+demo: setup  ## a caller phones, the link arrives by text, the evidence lies in a folder
+	@$(BIN)/pickup demo
+
+run: setup  ## serve a real trunk in the foreground
+	@$(BIN)/pickup run
+
+test: setup check unit pbx  ## lint, types, import rules, unit tests, tests on real Asterisk and Redis
+
+check: $(STAMPS)/python  ## lint, format, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+unit: setup
+	@$(BIN)/pytest tests/unit
+
+pbx: setup
+	@$(BIN)/pytest tests/pbx
+
+bench: setup  ## latency at the caller's ear: 20 calls, 2 at once
+	@$(BIN)/pickup bench
+
+format: $(STAMPS)/python  ## put the code into its one form
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lock: $(STAMPS)/python  ## write requirements.lock from what is installed
+	@{ head -1 requirements.lock; $(BIN)/pip freeze --exclude-editable | sed 's/ @ .*//'; } > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+clean:  ## remove what setup and calls made (evidence included)
+	rm -rf $(VENV) build var
+
+$(STAMPS)/python: requirements.lock pyproject.toml deploy/python
+	@deploy/python "$(PYTHON)" "$(VENV)"
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/asterisk: asterisk/install
+	@asterisk/install asterisk
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/redis: asterisk/install
+	@asterisk/install redis
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/embedder: agent/mind/embedder.py $(STAMPS)/python
+	@$(BIN)/python -m agent.mind.embedder --build
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,393 @@
+"""One call: reads events, carries out actions. Nothing else knows all the parts.
+
+Every event passes one inbox, is recorded, and goes through ``turns.step``; the actions
+that come back are carried out here. What takes time (understanding, tools, speech) runs
+beside the inbox and comes back to it as an event, so a pause is never late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from agent import turns
+from agent.audio import FRAME_SECONDS, byte_count
+from agent.ear import Ear, EarEngine
+from agent.errors import CallGone, PickupError, QueueDown, UnbackedClaim
+from agent.events import (
+    CallAnswered,
+    CallEnded,
+    CallerHungUp,
+    CallStarted,
+    Event,
+    FaultSeen,
+    FinalHeard,
+    LineFinished,
+    Outcome,
+    PromiseKind,
+    PromiseMade,
+    PromiseUpdated,
+    Replied,
+    Sentence,
+    SentenceKind,
+    Understood,
+)
+from agent.evidence import Recorder
+from agent.mind import claims
+from agent.mind.dialogue import (
+    Dialogue,
+    DialogueState,
+    Heard,
+    Input,
+    Keys,
+    Reply,
+    Silence,
+    ToolDone,
+)
+from agent.mind.tools import Capabilities, PassMessage, SendLink
+from agent.mind.understanding import Mind
+from agent.mind.wording import Phrase
+from agent.mouth import Mouth, Phrases, Player
+from agent.phone import CallLeg, Media
+from agent.promises import texts
+from agent.promises.ledger import Ledger
+from agent.restaurant import Restaurant
+
+log = structlog.get_logger()
+
+ONE_MOMENT: Final = Sentence(SentenceKind.PHRASE, Phrase.ONE_MOMENT.ref, Phrase.ONE_MOMENT.value)
+SENTENCE_GAP_SECONDS: Final = 0.12
+"""Silence between two sentences of a line; about a breath."""
+ACCEPTANCE_SECONDS: Final = 4.0
+"""How long a caller waits for the carrier to accept a text; then they hear that it is pending."""
+AUDIO_LAG_SECONDS: Final = 0.1
+"""Audio time may be this far behind the clock before it is set right: frames were lost."""
+MEDIA_SILENT_SECONDS: Final = 1.0
+"""Without a frame for this long, time is taken from the clock so that nothing stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a call is made with; shared by all calls of the process."""
+
+    restaurant: Restaurant
+    ears: EarEngine
+    mind: Mind
+    mouth: Mouth
+    phrases: Phrases
+    ledger: Ledger
+    capabilities: Capabilities
+    longest_call: float
+
+
+class Call:
+    """One call from answer to release."""
+
+    def __init__(self, leg: CallLeg, parts: Parts, dialogue: Dialogue, recorder: Recorder) -> None:
+        """Take the parts; nothing happens before ``run``."""
+        self._leg = leg
+        self._parts = parts
+        self._dialogue = dialogue
+        self._recorder = recorder
+        self._inbox: asyncio.Queue[Event | turns.Tick] = asyncio.Queue()
+        self._inputs: asyncio.Queue[Input | str | None] = asyncio.Queue()
+        self._lines: asyncio.Queue[tuple[int, tuple[Sentence, ...]]] = asyncio.Queue()
+        self._state = turns.State(longest_call=parts.longest_call)
+        self._talk: DialogueState | None = None
+        self._receipts: dict[str, tuple[PromiseKind, Outcome]] = {}
+        self._ear: Ear = parts.ears.open()
+        self._player: Player | None = None
+        self._line = 0
+        self._ear_lock = asyncio.Lock()
+        self._heard_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: tuple[str, str] | None = None
+
+    async def run(self) -> None:
+        """Serve the call until it is over; always leaves a closed bundle.
+
+        A fault of ours hands the caller to the dialplan's fallback (apology, voicemail).
+        """
+        try:
+            self._post(_started(self._leg))
+            async with asyncio.TaskGroup() as group:
+                conversation = group.create_task(self._converse())
+                conversation.add_done_callback(lambda _: self._cancel_tasks())
+                self._spawn(group, self._follow_leg())
+                self._spawn(group, self._prepare(group))
+        except* CallGone:
+            self._ended = self._ended or ("caller", "hung_up")
+        except* PickupError as group_error:
+            fault = group_error.exceptions[0]
+            code = fault.code if isinstance(fault, PickupError) else "pickup"
+            log.error("The call met a fault of ours.", code=code, exc_info=group_error)
+            self._record(FaultSeen(at=self._leg.clock(), code=code, message=str(fault)))
+            self._ended = ("fault", code)
+            with contextlib.suppress(CallGone):
+                await self._leg.to_voicemail(code)
+        finally:
+            self._ear.close()
+            by, reason = self._ended or ("fault", "unexpected")
+            self._record(CallEnded(at=self._leg.clock(), by=by, reason=reason))
+            self._recorder.close()
+
+    # ── the inbox ───────────────────────────────────────────────────────────────────────
+
+    def _post(self, event: Event | turns.Tick) -> None:
+        self._inbox.put_nowait(event)
+
+    def _record(self, event: Event) -> None:
+        self._recorder.event(event)
+
+    def _spawn(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+        task = group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _cancel_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def _converse(self) -> None:
+        while not self._state.over:
+            event = await self._inbox.get()
+            if isinstance(event, Event):
+                self._record(event)
+            self._state, actions = turns.step(self._state, event)
+            for action in actions:
+                await self._do(action)
+            if isinstance(event, CallerHungUp):
+                self._ended = ("caller", "hung_up")
+
+    async def _do(self, action: turns.Action) -> None:
+        match action:
+            case turns.Open():
+                self._inputs.put_nowait(None)
+            case turns.EndTurn():
+                self._post(await self._final_words())
+            case turns.Understand(text=text):
+                self._inputs.put_nowait(text)
+            case turns.AskSilence(count=count):
+                self._inputs.put_nowait(Silence(count))
+            case turns.ReadKeys(digits=digits):
+                self._inputs.put_nowait(Keys(digits))
+            case turns.Speak(sentences=sentences):
+                self._queue_line(sentences)
+            case turns.Bridge():
+                self._queue_line((ONE_MOMENT,))
+            case turns.Pause() if self._player:
+                await self._player.pause()
+            case turns.Resume() if self._player:
+                await self._player.resume()
+            case turns.Drop():
+                await self._drop_lines()
+            case turns.Forget():
+                async with self._ear_lock:
+                    await self._ear.forget()
+            case turns.Note(event=event):
+                self._record(event)
+            case turns.HangUp(reason=reason):
+                self._ended = ("agent", reason)
+                await self._leg.hang_up()
+            case _:
+                log.debug("There was nothing to act on yet.", action=type(action).__name__)
+
+    # ── phone and ear ───────────────────────────────────────────────────────────────────
+
+    async def _follow_leg(self) -> None:
+        async for event in self._leg.events():
+            self._post(event)
+
+    async def _prepare(self, group: asyncio.TaskGroup) -> None:
+        await self._leg.answer()
+        media = await self._leg.open_media()
+        self._player = Player(
+            media,
+            clock=self._leg.clock,
+            emit=self._post,
+            on_audio=self._recorder.agent_audio,
+        )
+        self._spawn(group, self._hear(media))
+        self._spawn(group, self._keep_time())
+        self._spawn(group, self._think())
+        self._spawn(group, self._say_lines(self._player))
+        self._post(CallAnswered(at=self._leg.clock()))
+
+    async def _hear(self, media: Media) -> None:
+        self._heard_until = self._leg.clock()
+        async for frame in media.frames():
+            now = self._leg.clock()
+            at = min(self._heard_until + FRAME_SECONDS, now + AUDIO_LAG_SECONDS)
+            if now - at > AUDIO_LAG_SECONDS:
+                at = now
+            self._heard_until = at
+            self._recorder.caller_frame(frame, at)
+            async with self._ear_lock:
+                heard = await self._ear.hear(frame, at)
+            for event in heard:
+                self._post(event)
+            self._post(turns.Tick(at))
+
+    async def _keep_time(self) -> None:
+        """Let time pass even when no audio comes, so that a one-way line still ends."""
+        while True:
+            await asyncio.sleep(MEDIA_SILENT_SECONDS / 4)
+            now = self._leg.clock()
+            if now - self._heard_until > MEDIA_SILENT_SECONDS:
+                self._post(turns.Tick(now))
+
+    async def _final_words(self) -> FinalHeard:
+        async with self._ear_lock:
+            return await self._ear.finish(self._leg.clock())
+
+    # ── mind and promises ───────────────────────────────────────────────────────────────
+
+    async def _think(self) -> None:
+        while True:
+            reply = await self._reply(await self._inputs.get())
+            while True:
+                self._ear.expect(reply.expect)
+                self._post(_replied(self._leg.clock(), reply))
+                if reply.tool is None:
+                    break
+                reply = self._step(await self._use(reply.tool))
+
+    async def _reply(self, item: Input | str | None) -> Reply:
+        if item is None:
+            self._talk, reply = self._dialogue.open()
+            return reply
+        if isinstance(item, str):
+            understood = await self._parts.mind.understand(item, self._state.expect)
+            self._post(
+                Understood(
+                    at=self._leg.clock(),
+                    text=item,
+                    moves=understood.moves,
+                    slots=understood.slots,
+                    by=understood.by,
+                    seconds=understood.seconds,
+                )
+            )
+            item = Heard(understood, item)
+        return self._step(item)
+
+    def _step(self, item: Input) -> Reply:
+        if self._talk is None:
+            self._talk, _ = self._dialogue.open()
+        self._talk, reply = self._dialogue.step(self._talk, item)
+        return reply
+
+    async def _use(self, tool: SendLink | PassMessage) -> ToolDone:
+        """Make the promise, have it kept, and say how far that came in a caller's patience."""
+        ledger = self._parts.ledger
+        to, body = self._message(tool)
+        promise = await asyncio.to_thread(
+            ledger.make, tool.promise_kind, to, body, self._recorder.folder
+        )
+        self._post(
+            PromiseMade(
+                at=self._leg.clock(), promise=promise.id, promise_kind=promise.kind, to=promise.to
+            )
+        )
+        try:
+            await ledger.keep(promise)
+        except QueueDown as error:
+            self._post(FaultSeen(at=self._leg.clock(), code=error.code, message=str(error)))
+            outcome, receipt, code = Outcome.PENDING, "", error.code
+        else:
+            news = await ledger.outcome(promise.id, ACCEPTANCE_SECONDS)
+            outcome, receipt, code = news.outcome, news.receipt, news.code
+        self._receipts[promise.id] = (promise.kind, outcome)
+        self._post(
+            PromiseUpdated(
+                at=self._leg.clock(),
+                promise=promise.id,
+                outcome=outcome,
+                receipt=receipt,
+                code=code,
+            )
+        )
+        return ToolDone(outcome, promise.id, code)
+
+    def _message(self, tool: SendLink | PassMessage) -> tuple[str, str]:
+        restaurant = self._parts.restaurant
+        if isinstance(tool, SendLink):
+            return tool.to, texts.order_link(restaurant.name, str(restaurant.ordering_link))
+        body = texts.owner_message(tool.kind, tool.details, tool.name, tool.number)
+        return restaurant.contacts.owner_sms, body
+
+    # ── mouth ───────────────────────────────────────────────────────────────────────────
+
+    def _queue_line(self, sentences: tuple[Sentence, ...]) -> None:
+        self._line += 1
+        self._lines.put_nowait((self._line, sentences))
+
+    async def _drop_lines(self) -> None:
+        while not self._lines.empty():
+            line, _ = self._lines.get_nowait()
+            self._post(LineFinished(at=self._leg.clock(), line=line, heard="", complete=False))
+        if self._player is not None:
+            await self._player.drop()
+
+    def _backed(self, sentences: tuple[Sentence, ...]) -> tuple[Sentence, ...]:
+        """Return the sentences that may be spoken; what nothing backs is put on record instead."""
+        backed = []
+        for sentence in sentences:
+            try:
+                backed.append(
+                    claims.check(
+                        sentence, self._parts.restaurant, self._receipts, self._parts.capabilities
+                    )
+                )
+            except UnbackedClaim as error:
+                log.error("A sentence was not spoken: nothing backs it.", ref=sentence.ref)
+                self._post(FaultSeen(at=self._leg.clock(), code=error.code, message=str(error)))
+        return tuple(backed)
+
+    async def _say_lines(self, player: Player) -> None:
+        while True:
+            line, sentences = await self._lines.get()
+            backed = self._backed(sentences)
+            text = " ".join(sentence.text for sentence in backed)
+            cached = all(self._parts.phrases.get(sentence.text) for sentence in backed)
+            await player.play(line, text, self._spoken(backed), cached=cached)
+
+    async def _spoken(self, sentences: tuple[Sentence, ...]) -> AsyncGenerator[bytes, None]:
+        for index, sentence in enumerate(sentences):
+            if index:
+                yield bytes(byte_count(SENTENCE_GAP_SECONDS))  # a breath
+            ready = self._parts.phrases.get(sentence.text)
+            if ready is not None:
+                yield ready
+                continue
+            async for chunk in self._parts.mouth.speak(sentence.text):
+                yield chunk
+
+
+def _started(leg: CallLeg) -> CallStarted:
+    info = leg.info
+    return CallStarted(
+        at=leg.clock(),
+        channel=info.channel,
+        caller=info.caller,
+        called=info.called,
+        diverted_from=info.diverted_from,
+        diversion_reason=info.diversion_reason,
+        withheld=info.withheld,
+    )
+
+
+def _replied(at: float, reply: Reply) -> Replied:
+    return Replied(
+        at=at,
+        step=reply.step,
+        sentences=reply.sentences,
+        expect=reply.expect,
+        tool=reply.tool.promise_kind if reply.tool else "",
+        ends_call=reply.ends_call,
+    )

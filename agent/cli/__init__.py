@@ -1,0 +1,35 @@
+"""The command ``pickup``: one file per group of commands, gathered here."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import typer
+from rich.console import Console
+
+from agent.errors import PickupError
+
+GROUPS: Final = ("stack", "call", "calls", "hear", "say", "ask", "promises")
+"""Modules of this package that register commands, in the order of ``pickup --help``."""
+
+app = typer.Typer(
+    name="pickup",
+    help="The phone agent that answers when a small restaurant's staff can't.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+for _group in GROUPS:
+    importlib.import_module(f"agent.cli.{_group}").register(app)
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one red sentence and exit code 1."""
+    try:
+        app()
+    except PickupError as error:
+        Console(stderr=True).print(f"[red]{error.code}:[/red] {error}", highlight=False)
+        sys.exit(1)

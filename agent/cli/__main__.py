@@ -1,0 +1,5 @@
+"""``python -m agent.cli``: the command ``pickup`` without its script, for child processes."""
+
+from agent.cli import main
+
+main()

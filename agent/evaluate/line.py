@@ -1,0 +1,453 @@
+"""Places callers on the public line, through the carrier's ARI, and records both sides.
+
+A caller is a channel at the carrier plus a WebSocket with its audio. Everything happens on
+the line's own clock, in slots of 20 ms: in each one frame goes out and what came in is
+handed over. The recording keeps both on that clock: left, what the caller said, at the
+moment it was sent; right, what the caller heard, at the moment it arrived. So a latency
+read from it holds the whole way there and back, as for a person with a phone at the ear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import quote
+
+import aiohttp
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from agent.errors import AriError, PhoneError
+from agent.evidence.measures import Span
+from agent.evidence.wav import Sound
+from agent.settings import Settings
+
+RATE: Final = 8_000
+"""Samples per second: the telephone line's own (G.711); nothing here resamples."""
+
+SLOT_SECONDS: Final = 0.02
+SLOT: Final = 160
+"""Samples in one slot."""
+
+JITTER_SECONDS: Final = 0.03
+"""Frames that arrive within this of where the one before ended were sent without a gap. A
+larger value would draw sound after a pause towards the pause and flatter the latency."""
+
+NOISE: Final = 9.0
+"""Standard deviation of the noise a caller's phone always sends: −71 dBFS, as in a quiet
+room. A line of digital zeros does not exist outside of tests."""
+
+SETUP_SECONDS: Final = 5.0
+"""Longest wait for the carrier to set up a caller's channels; measured 10–40 ms."""
+
+Staff = Literal["no-answer", "answers", "busy", "always-forward"]
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Something to say.
+
+    Attributes:
+        name: What it is called in results.
+        samples: int16 at 8 kHz.
+        first_voiced: Index of the first voiced sample.
+        last_voiced: Index of the last voiced sample.
+    """
+
+    name: str
+    samples: NDArray[np.int16]
+    first_voiced: int
+    last_voiced: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenClip:
+    """A clip that went out; ``voiced`` is first to last voiced sample in line time."""
+
+    name: str
+    voiced: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """20 ms of the line.
+
+    Attributes:
+        at: Line time at its end, seconds.
+        heard: What came in, int16, 160 samples; zeros where nothing came.
+    """
+
+    at: float
+    heard: NDArray[np.int16]
+
+
+class Line:
+    """The carrier's side of the restaurant's public number.
+
+    Use as an async context manager.
+    """
+
+    def __init__(self, settings: Settings, number: str) -> None:
+        """Note where the carrier is.
+
+        Args:
+            settings: The machine's settings; ``carrier`` says where its ARI is.
+            number: The restaurant's public number, E.164.
+        """
+        carrier = settings.carrier
+        self._base = f"http://{carrier.host}:{carrier.http_port}"
+        self._number = number
+        credentials = aiohttp.encode_basic_auth(
+            carrier.ari_user, carrier.ari_password.get_secret_value()
+        )
+        self._http = aiohttp.ClientSession(
+            headers={"Authorization": credentials},
+            timeout=aiohttp.ClientTimeout(total=SETUP_SECONDS),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first call."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections to the carrier; callers must be gone by then."""
+        await self._http.close()
+
+    async def place(
+        self, caller_id: str, *, staff: Staff = "no-answer", withheld: bool = False
+    ) -> LiveCaller:
+        """Let a caller dial the restaurant; returns when it rings.
+
+        Args:
+            caller_id: The caller's number, E.164.
+            staff: What the staff phone does: see ``asterisk/carrier/extensions.conf``.
+            withheld: The number is not to be shown.
+
+        Raises:
+            AriError: the carrier is not there, or refused.
+        """
+        caller = LiveCaller(self)
+        try:
+            await caller.dial(
+                f"Local/{self._number}@phone-company/n",
+                {
+                    "CALLER_NUMBER": caller_id,
+                    "WITHHELD": "yes" if withheld else "no",
+                    "STAFF": staff,
+                },
+            )
+        except BaseException:
+            with contextlib.suppress(AriError):  # the first error tells more
+                await caller.close()
+            raise
+        return caller
+
+    async def request(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
+    ) -> Any:
+        """Make a REST request and return its answer, decoded.
+
+        Raises:
+            AriError: the carrier did not answer or refused.
+        """
+        url = f"{self._base}/ari{path}"
+        try:
+            async with self._http.request(method, url, params=query, json=body) as response:
+                answer = await response.json(content_type=None) if response.status != 204 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise AriError(
+                f"The carrier did not answer {method} {path} ({type(error).__name__}).",
+                status=0,
+                remedy="Start Pickup with its carrier, or check the settings under carrier.",
+            ) from error
+        if response.status >= 400:
+            said = answer.get("message", "") if isinstance(answer, dict) else ""
+            raise AriError(
+                f"The carrier refused {method} {path}: {response.status} {said}.",
+                status=response.status,
+                remedy="See the carrier's log.",
+            )
+        return answer
+
+    async def connect(self, path: str, **query: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket to the carrier.
+
+        Raises:
+            AriError: the carrier did not answer or refused.
+        """
+        protocols = ("media",) if path.startswith("/media/") else ()
+        try:
+            return await self._http.ws_connect(
+                f"{self._base}{path}", params=query, protocols=protocols, max_msg_size=0
+            )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AriError(
+                f"The carrier did not open {path.rpartition('/')[0]} ({error}).",
+                status=getattr(error, "status", 0),
+                remedy="Start Pickup with its carrier, or check the settings under carrier.",
+            ) from error
+
+
+class LiveCaller:
+    """A caller on the line. Made by :meth:`Line.place`; close it, whatever happens.
+
+    Attributes:
+        answered: Line time at which the call was answered; None before.
+        cause: Q.850 cause of the hang-up; None before the end.
+        spoken: The clips that went out.
+    """
+
+    def __init__(self, line: Line, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the line; nothing happens before :meth:`dial`."""
+        self.answered: float | None = None
+        self.cause: int | None = None
+        self.spoken: list[SpokenClip] = []
+        self._line = line
+        self._clock = clock
+        name = uuid.uuid4().hex[:12]
+        self._app = f"caller-{name}"
+        self._channel, self._media_channel, self._bridge = (
+            f"call-{name}",
+            f"ear-{name}",
+            f"bridge-{name}",
+        )
+        self._started = {self._channel: asyncio.Event(), self._media_channel: asyncio.Event()}
+        self._gone = asyncio.Event()
+        self._made = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sockets: list[aiohttp.ClientWebSocketResponse] = []
+        self._media: aiohttp.ClientWebSocketResponse | None = None
+        self._origin = 0.0
+        self._said = bytearray()
+        self._heard = bytearray()
+        self._waiting: deque[tuple[Clip, int]] = deque()
+        self._noise = np.random.default_rng(7).normal(0, NOISE, RATE).round().astype(np.int16)
+        self._voiced_start: float | None = None
+
+    async def __aenter__(self) -> Self:
+        """The caller is on the line already."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hang up if need be, and leave nothing behind at the carrier."""
+        await self.close()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the call is over."""
+        return self._gone.is_set()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a clip is going out."""
+        return bool(self._waiting)
+
+    @property
+    def now(self) -> float:
+        """Line time: seconds since the audio was connected."""
+        return self._clock() - self._origin
+
+    async def dial(self, endpoint: str, variables: Mapping[str, str]) -> None:
+        """Make the channels, connect the audio, dial. Raises AriError."""
+        events = await self._line.connect("/ari/events", app=self._app)
+        self._sockets.append(events)
+        self._tasks.append(asyncio.create_task(self._follow(events), name="caller events"))
+        await self._line.request(
+            "POST",
+            "/channels/create",
+            {"variables": dict(variables)},
+            endpoint=endpoint,
+            app=self._app,
+            channelId=self._channel,
+        )
+        self._made = True
+        await self._entered(self._channel)
+        made = await self._line.request(
+            "POST",
+            "/channels/externalMedia",
+            app=self._app,
+            channelId=self._media_channel,
+            external_host="INCOMING",
+            transport="websocket",
+            encapsulation="none",
+            connection_type="server",
+            format="slin",
+            transport_data="f(json)",
+        )
+        connection = quote(made["channelvars"]["MEDIA_WEBSOCKET_CONNECTION_ID"], safe="")
+        self._media = await self._line.connect(f"/media/{connection}")
+        self._sockets.append(self._media)
+        self._origin = self._clock()
+        self._tasks.append(asyncio.create_task(self._listen(self._media), name="caller ear"))
+        await self._entered(self._media_channel)
+        await self._line.request("POST", "/bridges", type="mixing", bridgeId=self._bridge)
+        both = f"{self._channel},{self._media_channel}"
+        await self._line.request("POST", f"/bridges/{self._bridge}/addChannel", channel=both)
+        await self._line.request("POST", f"/channels/{self._channel}/dial")
+
+    async def slots(self) -> AsyncIterator[Slot]:
+        """Keep the line alive and yield it slot by slot until the call is over.
+
+        A frame goes out in every slot. The slots lie on an absolute schedule; where this
+        process was late for one, nothing is sent in its place afterwards: that would stay
+        in the carrier's queue and delay all that follows.
+        """
+        if self._media is None:
+            raise PhoneError("The caller has not dialled.", remedy="Use Line.place.")
+        slot = int(self.now / SLOT_SECONDS)
+        while not self._gone.is_set():
+            slot = max(slot + 1, int(self.now / SLOT_SECONDS))
+            await asyncio.sleep(max(0.0, slot * SLOT_SECONDS - self.now))
+            frame = self._next_frame(slot)
+            with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+                await self._media.send_bytes(frame)
+            missed = slot * SLOT * 2 - len(self._said)
+            self._said.extend(bytes(max(0, missed)) + frame)
+            heard = self._heard[(slot - 1) * SLOT * 2 : slot * SLOT * 2]
+            samples = np.frombuffer(bytes(heard.ljust(SLOT * 2, b"\0")), "<i2")
+            yield Slot(slot * SLOT_SECONDS, samples)
+
+    def say(self, clip: Clip) -> None:
+        """Begin to say ``clip`` in the next slot, or after what is being said."""
+        self._waiting.append((clip, 0))
+
+    def be_silent(self) -> None:
+        """Break off in the middle of the word."""
+        self._waiting.clear()
+        self._voiced_start = None
+
+    async def press(self, digit: str) -> None:
+        """Press a key (DTMF, RFC 4733 on the trunk). Raises AriError."""
+        await self._line.request("POST", f"/channels/{self._channel}/dtmf", dtmf=digit)
+
+    async def hang_up(self) -> None:
+        """Put the receiver down; before the answer this is a SIP CANCEL. Raises AriError."""
+        if not self._gone.is_set():
+            await self._delete(f"/channels/{self._channel}")
+
+    async def close(self) -> None:
+        """Hang up if need be and remove everything of this caller at the carrier.
+
+        Raises:
+            AriError: the carrier does not answer any more.
+        """
+        try:
+            if self._made:
+                await self.hang_up()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SETUP_SECONDS):
+                        await self._gone.wait()
+                await self._delete(f"/channels/{self._media_channel}")
+                await self._delete(f"/bridges/{self._bridge}")
+        finally:
+            for socket in self._sockets:
+                await socket.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def recording(self) -> Sound:
+        """Return both sides so far: int16, shape (samples, 2); left said, right heard."""
+        sides = [np.frombuffer(bytes(side[: len(side) // 2 * 2]), "<i2") for side in self._sides()]
+        length = max(len(side) for side in sides)
+        both = np.zeros((length, 2), np.int16)
+        for index, side in enumerate(sides):
+            both[: len(side), index] = side
+        return Sound(RATE, both)
+
+    # ── audio ───────────────────────────────────────────────────────────────────────────
+
+    def _sides(self) -> tuple[bytearray, bytearray]:
+        return self._said, self._heard
+
+    def _next_frame(self, slot: int) -> bytes:
+        """Return what goes out in ``slot``, and note where a clip's voice lies."""
+        turn = slot * SLOT % len(self._noise)
+        samples = self._noise[turn : turn + SLOT].astype(np.int32)
+        if self._waiting:
+            clip, done = self._waiting.popleft()
+            piece = clip.samples[done : done + SLOT]
+            samples[: len(piece)] += piece
+            begin = slot * SLOT_SECONDS
+            if done <= clip.first_voiced < done + SLOT:
+                self._voiced_start = begin + (clip.first_voiced - done) / RATE
+            if done <= clip.last_voiced < done + SLOT and self._voiced_start is not None:
+                end = begin + (clip.last_voiced + 1 - done) / RATE
+                self.spoken.append(SpokenClip(clip.name, Span(self._voiced_start, end)))
+            if done + SLOT < len(clip.samples):
+                self._waiting.appendleft((clip, done + SLOT))
+        return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+
+    def _place(self, frame: bytes, at: float) -> None:
+        """Put what arrived at line time ``at`` into the recording."""
+        position = max(0, round(at * RATE)) * 2
+        end = len(self._heard)
+        if position - end > JITTER_SECONDS * RATE * 2:
+            self._heard.extend(bytes(position - end))
+        self._heard.extend(frame)
+
+    async def _listen(self, media: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in media:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                self._place(message.data, self.now)
+
+    # ── control ─────────────────────────────────────────────────────────────────────────
+
+    async def _follow(self, events: aiohttp.ClientWebSocketResponse) -> None:
+        try:
+            async for message in events:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._note(json.loads(message.data))
+        finally:
+            self._gone.set()
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        channel = event.get("channel") or {}
+        name = channel.get("id", "")
+        match event["type"]:
+            case "StasisStart" if name in self._started:
+                self._started[name].set()
+            case "ChannelStateChange" if name == self._channel and channel["state"] == "Up":
+                self.answered = self.answered if self.answered is not None else self.now
+            case "ChannelDestroyed" if name == self._channel:
+                self.cause = int(event.get("cause", 0))
+                self._gone.set()
+
+    async def _entered(self, channel: str) -> None:
+        try:
+            async with asyncio.timeout(SETUP_SECONDS):
+                await self._started[channel].wait()
+        except TimeoutError as error:
+            raise AriError(
+                "The carrier did not hand over the caller's channel.",
+                status=0,
+                remedy="See the carrier's log.",
+            ) from error
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._line.request("DELETE", path)
+        except AriError as error:
+            if error.status != 404:
+                raise

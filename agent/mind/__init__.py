@@ -1,0 +1,1 @@
+"""The mind: understands freely, can only say what is true."""

@@ -1,0 +1,113 @@
+"""The agent process: loads the engines once, then serves every call Asterisk hands over.
+
+Started by systemd in production and by ``agent.service.stack`` elsewhere; both watch its
+heartbeat and kill it when it stalls, whereupon the dialplan looks after the callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import datetime
+from random import Random
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from agent.call import Call, Parts
+from agent.ear import EarEngine
+from agent.events import PromiseKind
+from agent.evidence.machine import describe_machine, started_card
+from agent.evidence.recorder import Recorder, new_folder
+from agent.mind.dialogue import Dialogue, all_lines
+from agent.mind.tools import capabilities_of
+from agent.mind.understanding import Mind
+from agent.mouth import Mouth, Phrases
+from agent.phone import CallLeg, GateServer, Heartbeat, PhoneServer
+from agent.promises.ledger import Ledger
+from agent.restaurant import Restaurant, load_restaurant
+from agent.settings import Settings
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS: Final = 30.0
+"""At shutdown, calls in progress may take this long to end by themselves."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve calls until SIGTERM or SIGINT.
+
+    Raises:
+        PickupError: the restaurant file, a model, a port: whatever keeps it from starting.
+    """
+    restaurant = load_restaurant(settings.restaurant)
+    async with contextlib.AsyncExitStack() as stack:
+        heartbeat = Heartbeat.from_environment()
+        parts = await _load(settings, restaurant, stack)
+        await asyncio.to_thread(describe_machine, settings)  # hashes the models, once
+        server = PhoneServer(settings, lambda leg: _serve_call(settings, parts, leg))
+        await server.start()
+        stack.push_async_callback(server.stop, DRAIN_SECONDS)
+        gate = GateServer(settings, server)
+        await gate.start()
+        stack.push_async_callback(gate.stop)
+        stack.push_async_callback(heartbeat.stop)
+        await heartbeat.start()
+        log.info("Pickup answers.", restaurant=restaurant.name, port=settings.agent.port)
+        await _until_told_to_stop()
+        log.info("Pickup stops; calls in progress may end.")
+
+
+async def _load(
+    settings: Settings, restaurant: Restaurant, stack: contextlib.AsyncExitStack
+) -> Parts:
+    ears = EarEngine(settings.models.ear)
+    stack.callback(ears.close)
+    mind = Mind(settings, restaurant)
+    await mind.start()
+    stack.push_async_callback(mind.stop)
+    mouth = Mouth(settings, restaurant.pronounce)
+    await mouth.start()
+    stack.push_async_callback(mouth.stop)
+    capabilities = capabilities_of(restaurant, frozenset(PromiseKind))
+    phrases = Phrases(settings.phrases, mouth)
+    await phrases.warm(all_lines(restaurant, capabilities))
+    ledger = Ledger(settings)
+    stack.push_async_callback(ledger.close)
+    return Parts(
+        restaurant=restaurant,
+        ears=ears,
+        mind=mind,
+        mouth=mouth,
+        phrases=phrases,
+        ledger=ledger,
+        capabilities=capabilities,
+        longest_call=settings.agent.ring_limit_seconds,
+    )
+
+
+async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
+    restaurant = parts.restaurant
+    now = datetime.now(ZoneInfo(restaurant.time_zone))
+    folder = new_folder(settings.calls, now, Random())  # noqa: S311 - a name, no secret
+    recorder = Recorder(
+        folder, started_card(now, restaurant.time_zone) | describe_machine(settings)
+    )
+    dialogue = Dialogue(
+        restaurant=restaurant,
+        caller=leg.info.caller,
+        withheld=leg.info.withheld,
+        capabilities=parts.capabilities,
+        now=now,
+    )
+    await Call(leg, parts, dialogue, recorder).run()
+
+
+async def _until_told_to_stop() -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told.set)
+    await told.wait()

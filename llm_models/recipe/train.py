@@ -1,0 +1,473 @@
+"""Trains the mind's heads from the wordings: one command, minutes, numpy alone.
+
+    nice -n 10 python llm_models/recipe/train.py
+
+Reads ``llm_models/house/data`` and ``examples.toml``, writes ``llm_models/house/heads.npz``.
+Vectors are kept in ``build/mind/vectors.npz``, so that only new wordings cost a pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from garble import Garbler
+from wordings import ASKS, HOUSE, Speaker, Turn, garbled, one_need, read_wordings, several_needs
+
+from agent.events import Expect
+from agent.mind import heads
+from agent.mind.embedder import Embedder, Embedding, plain
+from agent.mind.recall import Bank, load_examples
+from agent.settings import CHECKOUT, load_settings
+
+SEED: Final = 7
+VARIANTS: Final = 6
+SEVERAL: Final = 3000
+HIDDEN: Final = 128
+SPACE: Final = 96
+VECTORS: Final = CHECKOUT / "build" / "mind" / "vectors.npz"
+
+
+# ── vectors ─────────────────────────────────────────────────────────────────────────────
+
+
+class Vectors:
+    """Embeddings of texts, kept on disk between runs."""
+
+    def __init__(self) -> None:
+        """Read what is there."""
+        self._known: dict[str, np.ndarray] = {}
+        if VECTORS.is_file():
+            with np.load(VECTORS) as file:
+                self._known = dict(zip(file["keys"].tolist(), file["values"], strict=True))
+
+    def learn(self, texts: Sequence[str]) -> None:
+        """Embed the texts that are new."""
+        new = sorted({plain(t) for t in texts} - self._known.keys())
+        if new:
+            asyncio.run(self._embed(new))
+            VECTORS.parent.mkdir(parents=True, exist_ok=True)
+            keys = np.array(list(self._known))
+            np.savez(VECTORS, keys=keys, values=np.array([self._known[k] for k in keys]))
+
+    async def _embed(self, texts: Sequence[str]) -> None:
+        embedder = Embedder(load_settings().models.embedder)
+        await embedder.start()
+        began = time.monotonic()
+        for at in range(0, len(texts), 500):
+            batch = texts[at : at + 500]
+            done = await embedder.embed(batch, within=600)
+            self._known.update(
+                {t: e.vector.astype(np.float16) for t, e in zip(batch, done, strict=True)}
+            )
+            print(f"  {at + len(batch)}/{len(texts)} vectors, {time.monotonic() - began:.0f} s")
+        await embedder.stop()
+
+    def __getitem__(self, text: str) -> np.ndarray:
+        """Return the unit vector of ``text``."""
+        return self._known[plain(text)].astype(np.float32)
+
+    def all(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the unit vectors of ``texts``, one a row."""
+        return np.array([self[text] for text in texts], np.float32)
+
+
+# ── training ────────────────────────────────────────────────────────────────────────────
+
+Loss = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Takes outputs and targets, returns the gradient at the outputs."""
+
+
+def train(
+    x: np.ndarray,
+    y: np.ndarray,
+    sizes: Sequence[int],
+    gradient: Loss,
+    *,
+    epochs: int,
+    rate: float = 2e-3,
+    decay: float = 0.02,
+    drop: float = 0.2,
+    batch: int = 256,
+    noise: float = 0.0,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the layers of a ReLU network fitted by AdamW."""
+    random = np.random.default_rng(SEED)
+    layers = [
+        (random.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32), np.zeros(b, np.float32))
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
+    state = [[np.zeros_like(p) for p in (*layer, *layer)] for layer in layers]
+    steps = epochs * -(-len(x) // batch)
+    step = 0
+    for _ in range(epochs):
+        order = random.permutation(len(x))
+        for at in range(0, len(x), batch):
+            rows = order[at : at + batch]
+            step += 1
+            now = rate * min(1.0, step / 50) * max(0.02, 1 - step / steps)
+            value = x[rows]
+            if noise:
+                value = value + random.normal(0, noise, value.shape).astype(np.float32)
+            values, masks = [value], []
+            for index, (w, b) in enumerate(layers):
+                value = values[-1] @ w + b
+                if index < len(layers) - 1:
+                    mask = (value > 0) * (random.random(value.shape) >= drop) / (1 - drop)
+                    masks.append(mask.astype(np.float32))
+                    value = value * masks[-1]
+                values.append(value)
+            back = gradient(values[-1], y[rows]) / len(rows)
+            for index in range(len(layers) - 1, -1, -1):
+                w, b = layers[index]
+                grads = (values[index].T @ back, back.sum(axis=0))
+                back = back @ w.T
+                if index:
+                    back = back * masks[index - 1]
+                for which, (parameter, grad) in enumerate(zip((w, b), grads, strict=True)):
+                    first, second = state[index][which], state[index][which + 2]
+                    first += 0.1 * (grad - first)
+                    second += 0.001 * (grad * grad - second)
+                    change = (first / (1 - 0.9**step)) / (
+                        np.sqrt(second / (1 - 0.999**step)) + 1e-8
+                    )
+                    parameter -= now * (change + (decay * parameter if which == 0 else 0.0))
+    return layers
+
+
+def binary(out: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Gradient of the sum of logistic losses."""
+    return heads.sigmoid(out) - target
+
+
+def categorical(out: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Gradient of the cross entropy; targets are distributions."""
+    return heads.softmax(out) - target
+
+
+def as_weights(name: str, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """Return the layers by the names `heads.relu_layers` looks for."""
+    weights = {}
+    for index, (w, b) in enumerate(layers):
+        weights[f"{name}.{index}.w"] = w
+        weights[f"{name}.{index}.b"] = b
+    return weights
+
+
+# ── topics ──────────────────────────────────────────────────────────────────────────────
+
+SHARPNESS: Final = 14.0
+"""Scale of the cosines that become topic odds."""
+
+
+def train_topics(x: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the topic space: layers, centres, sharpness.
+
+    An empty label says "none of these": such a question should be near no centre.
+    """
+    names = sorted({label for label in labels if label})
+    place = {name: index for index, name in enumerate(names)}
+    y = np.full((len(x), len(names)), 1.0 / len(names), np.float32)
+    for row, label in enumerate(labels):
+        if label:
+            y[row] = 0.0
+            y[row, place[label]] = 1.0
+    # Trained as a classifier whose last layer is linear; its hidden space is what is kept.
+    layers = train(
+        x * heads.EMBEDDING_SCALE,
+        y,
+        (x.shape[1], 192, SPACE, len(names)),
+        categorical,
+        epochs=40,
+        rate=2e-3,
+        drop=0.25,
+        noise=0.15,
+        decay=0.05,
+    )
+    weights = as_weights("topic", layers[:2])
+    space = heads.unit(heads.relu_layers(x * heads.EMBEDDING_SCALE, weights, "topic"))
+    centres = np.array(
+        [space[[i for i, label in enumerate(labels) if label == name]].mean(axis=0) for name in names]
+    )
+    return {
+        **weights,
+        "topic.centres": heads.unit(centres),
+        "topic.sharpness": np.array(SHARPNESS, np.float32),
+        "topic.names": np.array(names),
+    }
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its topic; ``line`` tells variants of the same wording."""
+
+    text: str
+    topic: str
+    line: str
+    dev: bool
+
+
+def fact_pairs(
+    questions: Sequence[Question],
+    fresh: Callable[[Question], bool],
+    vectors: Vectors,
+    space: heads.TopicSpace,
+    count: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Simulate restaurants and callers; return features, labels and the caller's index.
+
+    Args:
+        questions: All there are; those that `fresh` accepts are asked by callers.
+        fresh: Whether a question may stand for an unseen caller's.
+        vectors: Their embeddings.
+        space: The topic space in use.
+        count: How many callers.
+        seed: Of the simulation.
+    """
+    random = np.random.default_rng(seed)
+    by_topic: dict[str, list[Question]] = {}
+    for question in questions:
+        if question.topic and not question.topic.startswith("move:"):
+            by_topic.setdefault(question.topic, []).append(question)
+    topics = sorted(by_topic)
+    callers = [q for q in questions if fresh(q)]
+    known = [q for q in callers if q.topic in by_topic]
+    strange = [q for q in callers if q.topic not in by_topic]
+    xs, ys, ids = [], [], []
+    for caller in range(count):
+        chosen = set(random.choice(topics, size=int(random.integers(6, 22)), replace=False))
+        pool = strange if strange and random.random() < 0.25 else known
+        query = pool[int(random.integers(len(pool)))]
+        if query.topic and random.random() < 0.6:
+            chosen.add(query.topic)
+        else:
+            chosen.discard(query.topic)
+        asked = []
+        for topic in sorted(chosen):
+            others = [q for q in by_topic[topic] if q.line != query.line and not q.dev]
+            if others:
+                many = min(len(others), int(random.integers(2, 6)))
+                picks = random.choice(len(others), size=many, replace=False)
+                asked += [(topic, others[i].text) for i in picks]
+        bank = heads.FactBank.of(asked, vectors.all([text for _, text in asked]), space)
+        features = heads.fact_features(vectors[query.text], plain(query.text), bank, space)
+        xs.append(features)
+        ys.append(np.array([float(name == query.topic) for name in bank.names], np.float32))
+        ids.append(np.full(len(bank.names), caller))
+    return np.concatenate(xs), np.concatenate(ys), np.concatenate(ids)
+
+
+def half(line: str, seed: int) -> bool:
+    """Return whether ``line`` is kept out of the topic space that trains the matcher."""
+    return hashlib.sha256(f"{seed}{line}".encode()).digest()[0] % 3 == 0
+
+
+def strange_topic(topic: str, seed: int) -> bool:
+    """Return whether a whole topic is kept out of that space."""
+    return hashlib.sha256(f"{seed}/{topic}".encode()).digest()[0] % 5 == 0
+
+
+def train_matcher(
+    questions: Sequence[Question], vectors: Vectors
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the final topic space and the fact matcher.
+
+    The matcher learns on wordings, and on whole topics, that its topic space has not seen,
+    because that is how it will be used.
+    """
+    xs, ys = [], []
+    for seed in range(3):
+        kept = [
+            q
+            for q in questions
+            if not q.dev and not (q.topic and half(q.line, seed)) and not strange_topic(q.topic, seed)
+        ]
+        space = heads.TopicSpace(
+            train_topics(vectors.all([q.text for q in kept]), [q.topic for q in kept])
+        )
+
+        def fresh(q: Question, seed: int = seed) -> bool:
+            return not q.dev and (half(q.line, seed) or strange_topic(q.topic, seed))
+
+        x, y, _ = fact_pairs(questions, fresh, vectors, space, 4000, seed)
+        xs.append(x)
+        ys.append(y)
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    matcher = train(x, y[:, None], (x.shape[1], 24, 1), binary, epochs=8, drop=0.0, decay=0.001)
+    final = [q for q in questions if not q.dev]
+    space_weights = train_topics(vectors.all([q.text for q in final]), [q.topic for q in final])
+    return space_weights, as_weights("fact", matcher)
+
+
+def dev_matcher(
+    questions: Sequence[Question], vectors: Vectors, weights: dict[str, Any]
+) -> None:
+    """Print how right and how wrong the matcher is on development questions."""
+    space = heads.TopicSpace(weights)
+    x, y, ids = fact_pairs(questions, lambda q: q.dev, vectors, space, 3000, 99)
+    odds = heads.sigmoid(heads.relu_layers(x, weights, "fact")[:, 0])
+    best: dict[int, tuple[float, float]] = {}
+    truth: dict[int, float] = {}
+    for caller, p, gold in zip(ids, odds, y, strict=True):
+        best[caller] = max(best.get(caller, (-1.0, 0.0)), (float(p), float(gold)))
+        truth[caller] = max(truth.get(caller, 0.0), float(gold))
+    known = [c for c in truth if truth[c]]
+    unknown = [c for c in truth if not truth[c]]
+    for gate in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9):
+        right = np.mean([best[c][0] >= gate and best[c][1] == 1 for c in known])
+        wrong = np.mean([best[c][0] >= gate and best[c][1] == 0 for c in known])
+        false = np.mean([best[c][0] >= gate for c in unknown])
+        print(f"  facts, gate {gate}: right {right:.3f} wrong {wrong:.3f} false {false:.3f}")
+
+
+# ── moves ───────────────────────────────────────────────────────────────────────────────
+
+
+def move_data(
+    turns: Sequence[Turn], vectors: Vectors, bank: Bank, labels: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and multi-hot targets of whole turns."""
+    place = {name: index for index, name in enumerate(labels)}
+    x, y = [], np.zeros((len(turns), len(labels)), np.float32)
+    for row, turn in enumerate(turns):
+        vector = vectors[turn.text]
+        x.append(heads.move_features(vector, plain(turn.text), turn.expect, bank.best(vector)))
+        for label in turn.labels:
+            y[row, place[label]] = 1.0
+    return np.array(x), y
+
+
+def tag_words(turn: Turn) -> list[int]:
+    """Return the slot tag of each word."""
+    words = plain(turn.text).split()
+    tags = [0] * len(words)
+    for slot, value in turn.spans:
+        if slot not in heads.TAGS:
+            continue
+        span = plain(value).split()
+        for at in range(len(words) - len(span) + 1):
+            if words[at : at + len(span)] == span and not any(tags[at : at + len(span)]):
+                tags[at : at + len(span)] = [heads.TAGS.index(slot)] * len(span)
+                break
+    return tags
+
+
+async def word_vectors(texts: Sequence[str]) -> list[Embedding]:
+    """Return the embeddings of texts, word by word."""
+    embedder = Embedder(load_settings().models.embedder)
+    await embedder.start()
+    done: list[Embedding] = []
+    for at in range(0, len(texts), 500):
+        done += await embedder.embed(texts[at : at + 500], within=600)
+    await embedder.stop()
+    return done
+
+
+def train_slots(turns: Sequence[Turn]) -> dict[str, Any]:
+    """Return the slot head."""
+    done = asyncio.run(word_vectors([turn.text for turn in turns]))
+    x, y = [], []
+    for turn, embedding in zip(turns, done, strict=True):
+        tags = tag_words(turn)
+        if len(tags) == len(embedding.words):
+            x.append(heads.word_features(embedding, turn.expect))
+            y += tags
+    target = np.eye(len(heads.TAGS), dtype=np.float32)[y]
+    features = np.concatenate(x)
+    layers = train(features, target, (features.shape[1], 96, len(heads.TAGS)), categorical, epochs=4)
+    return as_weights("slot", layers)
+
+
+def main() -> None:
+    """Make the heads."""
+    began = time.monotonic()
+    wordings = read_wordings()
+    speaker = Speaker(SEED)
+    singles = list(one_need(wordings, speaker, VARIANTS))
+    dev_words = [w for w in wordings if w.dev]
+    train_words = [w for w in wordings if not w.dev]
+    severals = list(several_needs(train_words, speaker, SEVERAL))
+    severals += [t for t in several_needs(dev_words, speaker, 500)]
+    garbler = Garbler({w for t in singles for w in t.text.split()}, SEED)
+    noisy = [
+        garbled(t, garbler.garble(t.text, rate))
+        for t in (*singles, *severals)
+        for rate in (0.12,)
+        if len(t.text.split()) > 3
+    ]
+    turns = [*singles, *severals, *noisy]
+    print(f"{len(wordings)} wordings, {len(turns)} turns")
+    examples = load_examples(HOUSE / "examples.toml")
+    pairs = [(str(move), text) for move in examples for text in examples[move]]
+    vectors = Vectors()
+    vectors.learn([t.text for t in turns] + [text for _, text in pairs])
+    bank = Bank([m for m, _ in pairs], vectors.all([text for _, text in pairs]))
+
+    labels = sorted({label for turn in turns for label in turn.labels})
+    fit = [t for t in turns if not t.dev]
+    x, y = move_data(fit, vectors, bank, labels)
+    weights: dict[str, Any] = as_weights(
+        "move", train(x, y, (x.shape[1], HIDDEN, len(labels)), binary, epochs=10, noise=0.1)
+    )
+    for name, sample in (("one", singles), ("several", severals), ("noisy", noisy)):
+        dev = [t for t in sample if t.dev]
+        dx, dy = move_data(dev, vectors, bank, labels)
+        odds = heads.sigmoid(heads.relu_layers(dx, weights, "move"))
+        top = np.mean([dy[i, odds[i].argmax()] for i in range(len(dev))])
+        exact = np.mean(((odds > 0.4) == (dy > 0)).all(axis=1))
+        print(f"  moves, {name}: {len(dev)} top {top:.3f} exact {exact:.3f}")
+
+    questions = list(_questions(singles, noisy))
+    space, matcher = train_matcher(questions, vectors)
+    weights |= space | matcher
+    dev_matcher(questions, vectors, weights)
+    weights |= train_slots([t for t in (*singles, *severals) if not t.dev])
+    thresholds: dict[str, float] = {}
+    save(HOUSE / "heads.npz", weights, labels, thresholds)
+    print(f"made in {time.monotonic() - began:.0f} s")
+
+
+def _questions(singles: Sequence[Turn], noisy: Sequence[Turn]) -> list[Question]:
+    found = []
+    for turn in (*singles, *noisy):
+        if len(turn.labels) == 1 and turn.expect in (Expect.OPEN, Expect.MORE):
+            label = turn.labels[0]
+            topic = turn.topics[0] if label == ASKS else f"move:{label}"
+            found.append(Question(turn.text, topic, turn.line, turn.dev))
+    return found
+
+
+def save(
+    path: Path, weights: dict[str, Any], labels: Sequence[str], thresholds: dict[str, float]
+) -> None:
+    """Write the heads, weights as half floats."""
+    arrays = {
+        name: value.astype(np.float16) if value.dtype.kind == "f" and value.ndim else value
+        for name, value in weights.items()
+    }
+    np.savez_compressed(
+        path,
+        format=np.array(heads.FORMAT),
+        moves=np.array(labels),
+        **{
+            "threshold.names": np.array(list(thresholds), dtype="U32"),
+            "threshold.values": np.array(list(thresholds.values()), dtype=np.float64),
+        },
+        **arrays,
+    )
+    print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""``pickup say`` as a person starts it, with the real Piper program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+PICKUP = Path(sys.executable).parent / "pickup"
+
+
+def pickup(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PICKUP, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_a_line_is_written_as_wav_and_reported(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    result = pickup("say", "It's $13.50.", "-o", out, "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["spoken"] == ["It's thirteen dollars and fifty cents."]
+    with wave.open(str(out)) as sound:
+        assert (sound.getframerate(), sound.getnchannels()) == (16_000, 1)
+        assert sound.getnframes() / 16_000 == pytest.approx(report["seconds"], abs=0.01)
+
+
+def test_a_voice_that_is_missing_is_a_clear_error(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    result = pickup("say", "Hi", "-o", out, "--voice", tmp_path / "no.onnx")
+    assert result.returncode == 1
+    assert "engine.mouth" in result.stderr
+    assert "can't be read" in result.stderr
+    assert not out.exists()
