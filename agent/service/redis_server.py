@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from agent.errors import SetupError
 from agent.service.lock import take_lock
@@ -173,7 +175,9 @@ class RedisServer:
                 return None
 
     def _client(self) -> contextlib.closing[redis.Redis]:
-        return contextlib.closing(redis.Redis.from_url(self._url, socket_timeout=1.0))
+        # The library's own retries would take seconds to say that nobody is there.
+        once = Retry(NoBackoff(), 0)
+        return contextlib.closing(redis.Redis.from_url(self._url, socket_timeout=1.0, retry=once))
 
     def _stop_leftover(self) -> None:
         if self._folder_of_answering() != self.home:

@@ -32,9 +32,9 @@ PEAK = 0.5
 def main(voice: Path) -> None:
     """Speak every prompt and write it beside this file: 8 kHz, mono, 16 bit."""
     for name, words in PROMPTS.items():
-        command = [sys.executable, "-m", "piper", "-m", voice, "--sentence-silence", "0.25"]
+        command = [sys.executable, "-m", "piper", "-m", str(voice), "--sentence-silence", "0.25"]
         wav = HERE / f"{name}.wav"
-        subprocess.run([*command, "-f", wav], input=words, text=True, check=True)
+        subprocess.run([*command, "-f", str(wav)], input=words, text=True, check=True)
         with wave.open(str(wav)) as spoken:
             rate = spoken.getframerate()
             pcm = np.frombuffer(spoken.readframes(spoken.getnframes()), np.int16)

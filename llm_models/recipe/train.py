@@ -249,7 +249,7 @@ def fact_pairs(
         chosen = set(random.choice(topics, size=int(random.integers(6, 22)), replace=False))
         pool = strange if strange and random.random() < 0.25 else known
         query = pool[int(random.integers(len(pool)))]
-        if query.topic and random.random() < 0.6:
+        if query.topic in by_topic and random.random() < 0.6:
             chosen.add(query.topic)
         else:
             chosen.discard(query.topic)

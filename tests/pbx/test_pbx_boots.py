@@ -10,8 +10,10 @@ import contextlib
 import ipaddress
 import re
 import socket
+import sys
 import time
 import wave
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +25,12 @@ import redis
 from agent.errors import SetupError
 from agent.evaluate.line import Clip, Line, LiveCaller
 from agent.restaurant import Restaurant
-from agent.service.asterisk import AsteriskServer, find_asterisk
+from agent.service.asterisk import AsteriskServer
+from agent.service.asterisk_config import find_asterisk
+from agent.service.environment import child_environment
+from agent.service.ports import loopback_settings
 from agent.service.redis_server import RedisServer
+from agent.service.secrets import ensure_secrets
 from agent.settings import CHECKOUT, Settings
 
 CALLER = "+13165550111"
@@ -170,6 +176,46 @@ def test_an_asterisk_without_our_modules_is_refused(settings: Settings, tmp_path
     assert server.pid is None
 
 
+async def test_what_a_killed_pickup_left_running_is_stopped_first(tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    ensure_secrets(home)
+    own = loopback_settings(home)
+    script = (
+        "import time\n"
+        "from agent.service.asterisk import AsteriskServer\n"
+        "from agent.service.redis_server import RedisServer\n"
+        "from agent.settings import load_settings\n"
+        "settings = load_settings()\n"
+        "servers = [RedisServer(settings), AsteriskServer('pbx', settings)]\n"
+        "for server in servers: server.start()\n"
+        "print('pids', *[server.pid for server in servers], flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=PIPE, env=child_environment(own)
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(LIMIT):
+        while not (words := (await parent.stdout.readline()).split()) or words[0] != b"pids":
+            assert parent.returncode is None
+    left = [int(word) for word in words[1:]]
+    parent.kill()
+    await parent.communicate()
+    assert all(running(pid) for pid in left)
+    with RedisServer(own) as again, AsteriskServer("pbx", own) as pbx:
+        assert again.pid not in (None, *left)
+        assert pbx.pid not in (None, *left)
+        await until(lambda: not any(running(pid) for pid in left), "what was left is gone")
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie (its new parent may be slow to reap it)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_redis_keeps_what_it_was_given_across_a_restart(settings: Settings, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -186,6 +232,23 @@ def test_redis_keeps_what_it_was_given_across_a_restart(settings: Settings, tmp_
             without.ping()
     with RedisServer(own), contextlib.closing(redis.Redis.from_url(url)) as client:
         assert client.get("kept") == b"yes"
+
+
+async def test_local_files_are_stronger_and_read_at_reload(
+    settings: Settings, pbx: AsteriskServer
+) -> None:
+    local = settings.home / "local"
+    (local / "globals.conf").write_text("GATE_SECONDS = 2\n")
+    (local / "extensions.conf").write_text("[ours]\nexten => 1,1,Hangup()\n")
+    try:
+        pbx.reload()
+        await until(lambda: "GATE_SECONDS=2" in pbx.command("dialplan show globals"), "override")
+        await until(lambda: "'ours'" in pbx.command("dialplan show ours"), "context of ours")
+    finally:
+        for file in local.iterdir():
+            file.unlink()
+        pbx.reload()
+    await until(lambda: "GATE_SECONDS=1" in pbx.command("dialplan show globals"), "our default")
 
 
 # ── nobody gets in, nothing gets out ────────────────────────────────────────────────────

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from agent.phone.ari import Ari
 from agent.phone.sweep import sweep
 from agent.service.asterisk import AsteriskServer
 from agent.service.environment import child_environment
+from agent.service.guardian import Guardian
 from agent.service.ports import loopback_settings
 from agent.service.secrets import ensure_secrets
 from agent.settings import Settings
@@ -59,8 +62,9 @@ async def no_channels_nor_bridges(ari: Ari) -> bool:
     return await no_channels(ari) and not await ari.bridges()
 
 
-async def no_applications(ari: Ari) -> bool:
-    return await ari._request("GET", "/applications") == []
+async def no_applications(pbx: AsteriskServer) -> bool:
+    """Whether Asterisk has given up every socket to an agent, and tries to open none anew."""
+    return "pickup:" not in await asyncio.to_thread(pbx.command, "ari show apps")
 
 
 async def at_once(seconds: float) -> None:
@@ -119,7 +123,7 @@ def open_files() -> set[str]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
+async def opened(settings: Settings, pbx: AsteriskServer) -> AsyncIterator[House]:
     """Open a house, and see that it leaves no task and no file open in this process."""
     files, tasks = open_files(), asyncio.all_tasks()
     house = House(settings)
@@ -130,7 +134,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     finally:
         await house.server.stop(grace=1.0)
         # Or Asterisk would open this house's sockets anew in the next one.
-        await until(lambda: no_applications(house.ari))
+        await until(lambda: no_applications(pbx))
         await house.ari.close()
     here = asyncio.current_task()
 
@@ -145,7 +149,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def house(settings: Settings, pbx: AsteriskServer) -> AsyncIterator[House]:
-    async with opened(settings) as house:
+    async with opened(settings, pbx) as house:
         yield house
 
 
@@ -460,20 +464,21 @@ async def test_both_hang_up_at_once(house: House) -> None:
         await house.nothing_left()
 
 
-async def test_many_calls_leave_no_file_open(house: House) -> None:
-    async def one_call() -> set[str]:
+async def test_later_calls_leave_no_more_open_than_the_first(house: House) -> None:
+    async def one_call() -> None:
         async with house.caller() as caller:
             await caller.dial()
             caller.say(tone(700, 0.2))
             await until(lambda: caller.loud_seconds > 0.1)
+
+    async def open_after(calls: int) -> set[str]:
+        await asyncio.gather(*(one_call() for _ in range(calls)))
         await house.nothing_left()
         await until(lambda: not house.server._sockets)
         return open_files()
 
-    first = await one_call()
-    for _ in range(3):
-        last = await one_call()
-    assert len(last) <= len(first)
+    first, later = await open_after(3), await open_after(3)
+    assert len(later) <= len(first)
 
 
 # ── what the agent can't do ─────────────────────────────────────────────────────────────
@@ -544,7 +549,7 @@ async def test_strangers_are_turned_away(house: House) -> None:
 async def test_the_gate_sends_a_loop_away_and_survives_a_port_probe(
     settings: Settings, pbx: AsteriskServer
 ) -> None:
-    async with opened(settings) as house:
+    async with opened(settings, pbx) as house:
         gate = GateServer(settings, house.server)
         await gate.start()
         try:
@@ -581,7 +586,7 @@ async def test_a_caller_whose_socket_breaks_goes_to_the_apology(house: House) ->
 
 ECHO_AGENT = """
 import asyncio
-from agent.phone import PhoneServer
+from agent.phone import Heartbeat, PhoneServer
 from agent.settings import load_settings
 
 async def echo(leg):
@@ -592,10 +597,15 @@ async def echo(leg):
 
 async def main():
     await PhoneServer(load_settings(), echo).start()
+    await Heartbeat.from_environment().start()
     await asyncio.Event().wait()
 
 asyncio.run(main())
 """
+
+
+def agent_environment(settings: Settings) -> dict[str, str]:
+    return {**child_environment(settings), "PICKUP_HOME": str(settings.home)}
 
 
 @asynccontextmanager
@@ -605,7 +615,7 @@ async def echo_agent(settings: Settings) -> AsyncIterator[asyncio.subprocess.Pro
         sys.executable,
         "-c",
         ECHO_AGENT,
-        env={**child_environment(settings), "PICKUP_HOME": str(settings.home)},
+        env=agent_environment(settings),
         stdout=asyncio.subprocess.DEVNULL,
     )
 
@@ -648,7 +658,6 @@ async def test_a_killed_agents_caller_hears_the_apology(
         assert len(await ari.bridges()) == 1
         assert await sweep(ari, at_once) == 1
         assert await ari.bridges() == ()
-        await until(lambda: no_applications(ari))
 
 
 async def test_a_killed_agents_successor_does_not_leave_its_caller_in_silence(
@@ -662,9 +671,34 @@ async def test_a_killed_agents_successor_does_not_leave_its_caller_in_silence(
         before = caller.loud_seconds
         agent.kill()
         await agent.wait()
-        async with opened(settings) as successor:
+        async with opened(settings, pbx) as successor:
             await until(lambda: caller.loud_seconds > before + 0.5)
             assert not caller.ended.is_set()
             assert successor.legs == []
             await caller.hang_up()
             await sweep(successor.ari, at_once)
+
+
+async def test_a_frozen_agents_caller_hears_the_apology(
+    settings: Settings, pbx: AsteriskServer
+) -> None:
+    guardian = Guardian(
+        (sys.executable, "-c", ECHO_AGENT), watchdog_seconds=1.0, env=agent_environment(settings)
+    )
+    await guardian.start()
+    try:
+        await guardian.ready()
+        async with SipCaller(sip_address(settings), settings.trunk.number) as caller:
+            await talked(caller)
+            before = caller.loud_seconds
+            assert guardian.pid is not None
+            os.kill(guardian.pid, signal.SIGSTOP)
+            await until(lambda: caller.loud_seconds > before + 0.5)
+            assert not caller.ended.is_set()
+            assert guardian.kills == 1
+        await guardian.ready()
+    finally:
+        await guardian.stop()
+    async with Ari(settings.pbx) as ari:
+        await until(lambda: no_channels(ari))
+        await sweep(ari, at_once)

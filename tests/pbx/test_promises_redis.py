@@ -91,15 +91,26 @@ class House:
             "PICKUP_PROMISES__SWEEP_SECONDS": str(patience.sweep_seconds),
         }
 
-    async def worker_process(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+    @contextlib.asynccontextmanager
+    async def worker_process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run a worker of its own; unless it was killed before, SIGTERM must end it well."""
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "agent.promises.worker",
-            env={**self.environment(), "PICKUP_HOME": str(self.settings.home)},
+            env=self.environment(),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
+        try:
+            yield process
+            if process.returncode is None:
+                process.terminate()
+                assert await asyncio.wait_for(process.wait(), DEADLINE) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 @pytest.fixture
@@ -311,19 +322,15 @@ async def test_not_taken_and_not_told_is_sent_after_asking(house: House, fault: 
 
 async def test_a_worker_killed_between_attempt_and_record_leaves_one_text(house: House) -> None:
     house.standin.order(Fault.HANG_AFTER, seconds=60)
-    first = await house.worker_process()
-    promise = house.promise()
-    await house.ledger.keep(promise)
-    await until(lambda: house.sent(promise) == 1)
-    assert house.news(promise) == [News.MADE, News.ATTEMPT]
-    first.send_signal(signal.SIGKILL)
-    await first.wait()
-    second = await house.worker_process()
-    try:
+    async with house.worker_process() as first:
+        promise = house.promise()
+        await house.ledger.keep(promise)
+        await until(lambda: house.sent(promise) == 1)
+        assert house.news(promise) == [News.MADE, News.ATTEMPT]
+        first.kill()
+        await first.wait()
+    async with house.worker_process():
         await until(lambda: house.ledger.standing(promise).accepted is not None)
-    finally:
-        second.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(second.wait(), DEADLINE) == 0
     assert house.sent(promise) == 1
 
 
@@ -378,19 +385,13 @@ async def test_a_job_queued_many_times_sends_one_text(house: House) -> None:
 
 
 async def test_two_workers_send_every_promise_once(house: House) -> None:
-    others = [await house.worker_process() for _ in range(2)]
-    try:
+    async with house.worker_process(), house.worker_process():
         promises = [house.promise(f"+1316555{n:04}") for n in range(100, 120)]
         for promise in promises:
             await asyncio.gather(house.ledger.keep(promise), house.ledger.keep(promise))
-        await until(lambda: len(house.standin.messages) >= len(promises))
         await until(
             lambda: all(house.ledger.standing(p).outcome is Outcome.ACCEPTED for p in promises)
         )
-    finally:
-        for process in others:
-            process.send_signal(signal.SIGTERM)
-        assert [await asyncio.wait_for(p.wait(), DEADLINE) for p in others] == [0, 0]
     assert [house.sent(promise) for promise in promises] == [1] * len(promises)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SetupError
-from agent.service.asterisk import (
-    AsteriskServer,
+from agent.service.asterisk import AsteriskServer
+from agent.service.asterisk_config import (
     Installation,
     Role,
     find_asterisk,
@@ -49,7 +49,7 @@ def test_secrets_are_made_once_for_this_user_only(tmp_path: Path) -> None:
     text = first.read_text()
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
     assert ensure_secrets(tmp_path / "new").read_text() == text
-    assert os.listdir(tmp_path / "new") == ["secrets.toml"]
+    assert list((tmp_path / "new").iterdir()) == [first]
 
 
 def test_every_home_has_its_own_secrets_and_settings_read_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What holds for any sequence of anything a caller may do."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -104,7 +105,7 @@ def test_after_the_end_nothing_is_said_unless_taken_up_once(
 ) -> None:
     steps = play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates)
     reopenings = 0
-    for (_, _, before), (_, _, after) in zip(steps, steps[1:], strict=False):
+    for (_, _, before), (_, _, after) in pairwise(steps):
         if not before.ends_call:
             continue
         if after.ends_call:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-PICKUP = Path(sys.executable).parent / "pickup"
-
 
 def pickup(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PICKUP, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "agent.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
@@ -35,5 +37,5 @@ def test_a_voice_that_is_missing_is_a_clear_error(tmp_path: Path) -> None:
     result = pickup("say", "Hi", "-o", out, "--voice", tmp_path / "no.onnx")
     assert result.returncode == 1
     assert "engine.mouth" in result.stderr
-    assert "can't be read" in result.stderr
+    assert "can't be read" in " ".join(result.stderr.split())
     assert not out.exists()

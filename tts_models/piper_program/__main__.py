@@ -5,7 +5,8 @@
 # It links piper-tts and espeak-ng, which are GPL-3, so this file is GPL-3-or-later too and
 # stands apart from the rest of Pickup (Apache-2.0): it imports nothing of the package
 # `agent`, nothing there imports it, and the two only exchange bytes through pipes. Anybody
-# may replace either side; the licence's text is in COPYING, the bytes are described in agent/mouth/protocol.py.
+# may replace either side: the bytes are described in agent/mouth/protocol.py, the licence's
+# text is in COPYING.
 """Speak the texts that come in on stdin with one Piper voice.
 
 Usage: ``python tts_models/piper_program VOICE.onnx``, with the configuration in

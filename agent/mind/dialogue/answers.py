@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from agent.events import Move
+from agent.events import Expect, Move
 from agent.mind.dialogue.needs import CATERING, RESERVATION, change, drop
-from agent.mind.dialogue.state import ORDER, Ask, Heard, Need
+from agent.mind.dialogue.state import EXPECTS, ORDER, Ask, Heard, Need
 from agent.mind.dialogue.turn import OTHER, Turn
-from agent.mind.moves import UNSURE, MoveName, SlotName
+from agent.mind.moves import SURE, UNSURE, MoveName, SlotName
 from agent.mind.slots import (
     Count,
     PhoneReading,
@@ -38,11 +38,21 @@ KINDS: Final[Mapping[str, str]] = {
 
 DETAIL_ASKS: Final = frozenset({Ask.ASK_DETAILS, Ask.ASK_WHEN, Ask.ASK_SIZE})
 
+_DRASTIC: Final = frozenset(
+    {MoveName.EMERGENCY, MoveName.SPAM, MoveName.ABUSE, MoveName.WRONG_NUMBER}
+)
+"""Moves that may end the call: never on a weak likeness."""
+
 _REFUSAL: Final = re.compile(
     r"\b(?:rather not|prefer not|(?:don't|do not|won't|not going to) (?:want to )?"
     r"(?:give|say|tell|leave|share|want|need)|not giving|none of your business|no texts?"
     r"|skip (?:it|that)|not comfortable|don't have (?:a |any )?(?:number|phone|cell|mobile))\b"
 )
+_NO: Final = re.compile(r"(?:(?:um|uh|oh|er|sorry) )*(?:no|nope|nah)\b")
+_ACKNOWLEDGING: Final = frozenset(
+    ["okay", "ok", "alright", "all", "right", "great", "good", "perfect", "cool", "awesome",
+     "thanks", "thank", "you", "so", "much", "very", "fine", "got", "it", "oh", "um", "uh"]
+)  # fmt: skip
 _CALLER_ID: Final = re.compile(
     r"\b(?:this (?:number|one|phone)|same (?:number|one|phone)|calling (?:from|on|with)"
     r"|number (?:on|in) your)\b"
@@ -64,9 +74,21 @@ class Said:
     text: str = ""
 
     @classmethod
-    def of(cls, heard: Heard) -> Said:
-        """Return ``heard`` with moves below `UNSURE` left out."""
-        sure = tuple(move for move in heard.understanding.moves if move.score >= UNSURE)
+    def of(cls, heard: Heard, asked: Ask) -> Said:
+        """Return ``heard`` with moves below `UNSURE` left out, drastic ones below `SURE`.
+
+        Where something was read back or offered, words that begin with "no" are a no,
+        whatever else they were taken for: "no it's seven not four".
+        """
+        sure = tuple(
+            move
+            for move in heard.understanding.moves
+            if move.score >= (SURE if move.name in _DRASTIC else UNSURE)
+        )
+        answered = any(move.name in (MoveName.YES, MoveName.NO) for move in sure)
+        open_to_no = EXPECTS[asked] is Expect.YES_NO or asked is Ask.ASK_NAME
+        if open_to_no and not answered and _NO.match(heard.text.lower()):
+            sure = (Move(MoveName.NO), *sure)
         return cls(sure, heard.understanding.slots, heard.text)
 
     def has(self, *names: MoveName) -> bool:
@@ -88,6 +110,12 @@ class Said:
     def no(self) -> bool:
         """Whether it is a no."""
         return self.answer is MoveName.NO
+
+    @property
+    def acknowledges(self) -> bool:
+        """Whether it is only "okay", "great", "thanks": no yes to "anything else?"."""
+        words = self.text.lower().split()
+        return bool(words) and all(word in _ACKNOWLEDGING for word in words)
 
     @property
     def refuses(self) -> bool:

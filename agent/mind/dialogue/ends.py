@@ -41,7 +41,7 @@ def _is_done(turn: Turn, said: Said) -> bool:
         return False
     if turn.before.asked is Ask.HELP_HERE and said.has(MoveName.WRONG_NUMBER, MoveName.SMALLTALK):
         return True
-    return said.has(MoveName.THANKS) and not said.yes
+    return said.acknowledges or (said.has(MoveName.THANKS) and not said.yes)
 
 
 def pass_on_before_leaving(turn: Turn) -> bool:

@@ -109,7 +109,7 @@ class Dialogue:
             case Keys():
                 _keys(turn, given)
             case Heard():
-                _heard(turn, Said.of(given))
+                _heard(turn, Said.of(given, state.asked))
         return turn.result()
 
 
@@ -190,7 +190,7 @@ def _heard(turn: Turn, said: Said) -> None:
     if turn.state.asked is Ask.WORKING:
         _while_working(turn, said)
         return
-    if said.has(MoveName.REPEAT):
+    if said.has(MoveName.REPEAT) and not said.refuses:
         turn.sentences = list(turn.before.said)
         turn.put(unclear=0)
         return
@@ -238,7 +238,7 @@ def _nuisance(turn: Turn, said: Said) -> bool:
         return True
     if said.has(*_NEEDS):
         return False
-    if any(move.name == MoveName.SPAM and move.score >= SURE for move in said.moves):
+    if said.has(MoveName.SPAM):
         turn.end("spam", Phrase.NO_SPAM)
         return True
     if said.has(MoveName.ABUSE):
@@ -286,7 +286,7 @@ def _answer_questions(turn: Turn, said: Said, *, told: bool) -> bool:
                 turn.say(Phrase.NO_PAYMENTS)
                 if turn.can_link and not turn.state.link:
                     turn.offer = Ask.OFFER_LINK
-            case MoveName.WRONG_NUMBER:
+            case MoveName.WRONG_NUMBER if turn.before.asked is not Ask.HELP_HERE:
                 turn.say(Phrase.YOU_REACHED, restaurant=turn.scene.restaurant.say_name)
     return len(turn.sentences) > before or turn.offer is Ask.CHECK_FACT
 

@@ -239,6 +239,9 @@ def _runs(words: list[str]) -> list[list[_Part]]:
 
     while index < len(words):
         found = _chunk_at(words, index)
+        whole = len("".join(each.digits for each in [*run, part])) >= WHOLE
+        if whole and words[index] in _HOMOPHONES:
+            found = None  # "… oh one four two for two people"
         if found is not None:
             part.chunks.append(found[0])
             index += found[1]

@@ -67,7 +67,7 @@ def after_correction(words: list[str]) -> list[list[str]]:
 
 
 def number_at(words: list[str], index: int) -> tuple[int, int] | None:
-    """Return (value, words used) of the cardinal number (0–9999) that starts at ``index``.
+    """Return (value, words used) of the cardinal number that starts at ``index``.
 
     None if there is none there. "twenty five" is 25, "a hundred and ten" is 110,
     "two fifty" is only the 2: that reading belongs to times and prices.
@@ -85,6 +85,8 @@ def number_at(words: list[str], index: int) -> tuple[int, int] | None:
     if small is None:
         return None
     value, used = small
+    if words[index + used : index + used + 1] == ["thousand"]:
+        return value * 1000, used + 1
     if words[index + used : index + used + 1] == ["hundred"]:
         value, used = value * 100, used + 1
         after = index + used
