@@ -47,12 +47,14 @@ from agent.mind.dialogue import (
     Keys,
     Reply,
     Silence,
+    TimeUp,
     ToolDone,
 )
 from agent.mind.tools import Capabilities, PassMessage, SendLink
 from agent.mind.understanding import Mind
 from agent.mind.wording import Phrase
 from agent.mouth import Mouth, Phrases, Player
+from agent.mouth.units import SENTENCE_PAUSE
 from agent.phone import CallLeg, Media
 from agent.promises import texts
 from agent.promises.ledger import Ledger
@@ -61,8 +63,6 @@ from agent.restaurant import Restaurant
 log = structlog.get_logger()
 
 ONE_MOMENT: Final = Sentence(SentenceKind.PHRASE, Phrase.ONE_MOMENT.ref, Phrase.ONE_MOMENT.value)
-SENTENCE_GAP_SECONDS: Final = 0.12
-"""Silence between two sentences of a line; about a breath."""
 ACCEPTANCE_SECONDS: Final = 4.0
 """How long a caller waits for the carrier to accept a text; then they hear that it is pending."""
 AUDIO_LAG_SECONDS: Final = 0.1
@@ -132,9 +132,21 @@ class Call:
                 await self._leg.to_voicemail(code)
         finally:
             self._ear.close()
+            await self._pass_on_left_over()
             by, reason = self._ended or ("fault", "unexpected")
             self._record(CallEnded(at=self._leg.clock(), by=by, reason=reason))
             self._recorder.close()
+
+    async def _pass_on_left_over(self) -> None:
+        """Keep what a caller told for the owner before they hung up in the middle."""
+        tool = self._dialogue.left_over(self._talk) if self._talk else None
+        if tool is None:
+            return
+        try:
+            await self._use(tool, wait=False)
+        except PickupError as error:
+            log.error("An unfinished message is lost but for the recording.", code=error.code)
+        self._record_rest()
 
     # ── the inbox ───────────────────────────────────────────────────────────────────────
 
@@ -143,6 +155,12 @@ class Call:
 
     def _record(self, event: Event) -> None:
         self._recorder.event(event)
+
+    def _record_rest(self) -> None:
+        while not self._inbox.empty():
+            event = self._inbox.get_nowait()
+            if isinstance(event, Event):
+                self._record(event)
 
     def _spawn(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
         task = group.create_task(work)
@@ -163,6 +181,9 @@ class Call:
                 await self._do(action)
             if isinstance(event, CallerHungUp):
                 self._ended = ("caller", "hung_up")
+        if self._player is not None:
+            await self._player.drop()
+        self._record_rest()
 
     async def _do(self, action: turns.Action) -> None:
         match action:
@@ -174,6 +195,8 @@ class Call:
                 self._inputs.put_nowait(text)
             case turns.AskSilence(count=count):
                 self._inputs.put_nowait(Silence(count))
+            case turns.WindUp():
+                self._inputs.put_nowait(TimeUp())
             case turns.ReadKeys(digits=digits):
                 self._inputs.put_nowait(Keys(digits))
             case turns.Speak(sentences=sentences):
@@ -282,7 +305,7 @@ class Call:
         self._talk, reply = self._dialogue.step(self._talk, item)
         return reply
 
-    async def _use(self, tool: SendLink | PassMessage) -> ToolDone:
+    async def _use(self, tool: SendLink | PassMessage, *, wait: bool = True) -> ToolDone:
         """Make the promise, have it kept, and say how far that came in a caller's patience."""
         ledger = self._parts.ledger
         to, body = self._message(tool)
@@ -300,7 +323,7 @@ class Call:
             self._post(FaultSeen(at=self._leg.clock(), code=error.code, message=str(error)))
             outcome, receipt, code = Outcome.PENDING, "", error.code
         else:
-            news = await ledger.outcome(promise.id, ACCEPTANCE_SECONDS)
+            news = await ledger.outcome(promise.id, ACCEPTANCE_SECONDS if wait else 0.0)
             outcome, receipt, code = news.outcome, news.receipt, news.code
         self._receipts[promise.id] = (promise.kind, outcome)
         self._post(
@@ -360,7 +383,7 @@ class Call:
     async def _spoken(self, sentences: tuple[Sentence, ...]) -> AsyncGenerator[bytes, None]:
         for index, sentence in enumerate(sentences):
             if index:
-                yield bytes(byte_count(SENTENCE_GAP_SECONDS))  # a breath
+                yield bytes(byte_count(SENTENCE_PAUSE))  # a breath
             ready = self._parts.phrases.get(sentence.text)
             if ready is not None:
                 yield ready

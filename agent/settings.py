@@ -41,7 +41,7 @@ class Agent(Section):
     port: int = 8765
     gate_port: int = Field(8767, description="FastAGI: shall this call be taken?")
     max_calls: int = Field(8, ge=1, description="further calls are refused and go to voicemail")
-    ring_limit_seconds: float = Field(1200, gt=0, description="no call lasts longer than this")
+    longest_call_seconds: float = Field(1200, gt=0, description="then it is wound up")
     watchdog_seconds: float = Field(2.0, gt=0.2, description="a stall this long is fatal")
 
 

@@ -14,6 +14,7 @@ recorded call decides the same way on any machine.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -101,6 +102,11 @@ class AskSilence:
 
 
 @dataclass(frozen=True, slots=True)
+class WindUp:
+    """Tell the mind that the call has lasted as long as a call may."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadKeys:
     """Hand pressed keys to the mind."""
 
@@ -158,6 +164,7 @@ Action = (
     | EndTurn
     | Understand
     | AskSilence
+    | WindUp
     | ReadKeys
     | Speak
     | Bridge
@@ -369,9 +376,7 @@ def _tick(state: State, at: float) -> Step:
     if state.keys and at - state.last_key >= KEYS_PAUSE_SECONDS and not state.thinking:
         return _read_keys(state)
     if state.tool_since is not None and at - state.tool_since >= TOOL_PATIENCE_SECONDS:
-        return replace(state, tool_since=at + state.longest_call, lines=state.lines + 1), (
-            Bridge(),
-        )
+        return replace(state, tool_since=math.inf, lines=state.lines + 1), (Bridge(),)
     return _silence(state, at)
 
 
@@ -402,7 +407,7 @@ def _silence(state: State, at: float) -> Step:
     if state.busy or state.speaking or state.goodbye:
         return state, ()
     if at >= state.longest_call:
-        return replace(state, thinking=True), (AskSilence(3),)
+        return replace(state, thinking=True, longest_call=math.inf), (WindUp(),)
     if state.quiet_since is None:
         return replace(state, quiet_since=at), ()
     details = state.expect in {Expect.DETAILS, Expect.PHONE_NUMBER}

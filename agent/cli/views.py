@@ -99,6 +99,7 @@ def latency_table(summary: Summary) -> Table:
     for name in ("p50", "p90", "p95", "max", "turns"):
         table.add_column(name, justify="right")
     _row(table, "at the caller's ear", summary.ear, "bold")
+    _row(table, "greeting, from the answer", summary.greeting, "")
     names = {
         "endpoint": "endpoint wait",
         "decide": "decide",

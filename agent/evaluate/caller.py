@@ -7,7 +7,6 @@ the same sound makes the same caller.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evaluate.line import SLOT_SECONDS, Line, LiveCaller, Slot
+from agent.evaluate.line import Line, LiveCaller
+from agent.evaluate.line_sound import SLOT_SECONDS, Slot
 from agent.evaluate.script import Plan
 from agent.evidence.measures import EarMeasures, measure_ear
 from agent.evidence.wav import write_wav
@@ -141,7 +141,7 @@ class CallResult:
         caller: The caller's number.
         answered: Line time of the answer, None if nobody answered.
         ended: ``agent`` (the other side hung up), ``caller`` (as the script says),
-            ``limit`` (the caller gave up), ``unanswered``, or ``line`` (the carrier failed).
+            ``limit`` (the caller gave up) or ``unanswered``.
         expected: Who should have hung up.
         cause: Q.850 cause of the hang-up.
         seconds: Length of the recording.
@@ -177,8 +177,6 @@ class ScriptedCaller:
         plan: Plan,
         caller: str,
         wav: Path,
-        *,
-        on_act: Callable[[float, Act], None] = lambda at, act: None,
     ) -> None:
         """Take what is needed.
 
@@ -187,13 +185,11 @@ class ScriptedCaller:
             plan: What to do.
             caller: The number to call from, E.164.
             wav: Where the recording goes.
-            on_act: Hears what the caller does, with line time.
         """
         self._line = line
         self._plan = plan
         self._caller = caller
         self._wav = wav
-        self._on_act = on_act
 
     async def run(self) -> CallResult:
         """Call, talk, hang up; ends by the script's limit whatever happens.
@@ -211,10 +207,8 @@ class ScriptedCaller:
             async for slot in live.slots():
                 slots += 1
                 state, act = self._step(state, live, slot)
-                if act is None:
-                    continue
-                self._on_act(slot.at, act)
-                reason = await self._do(live, act) or reason
+                if act is not None:
+                    reason = await self._do(live, act) or reason
             missed = round((live.now - first) / SLOT_SECONDS) - slots
         return self._result(live, reason, max(0, missed))
 
@@ -224,7 +218,7 @@ class ScriptedCaller:
             self._plan,
             at=slot.at,
             agent_loud=live.answered is not None and loud(slot.heard),
-            speaking=live.speaking,
+            speaking=live.sound.speaking,
         )
 
     async def _do(self, live: LiveCaller, act: Act) -> str:
@@ -232,7 +226,7 @@ class ScriptedCaller:
             case Say(turn=turn):
                 clip = self._plan.turns[turn].clip
                 if clip is not None:
-                    live.say(clip)
+                    live.sound.say(clip)
             case Press(keys=keys):
                 for digit in keys:
                     await live.press(digit)
@@ -243,7 +237,7 @@ class ScriptedCaller:
         return ""
 
     def _result(self, live: LiveCaller, reason: str, missed: int) -> CallResult:
-        sound = live.recording()
+        sound = live.sound.recording()
         self._wav.parent.mkdir(parents=True, exist_ok=True)
         write_wav(self._wav, sound)
         if live.answered is None:
@@ -262,6 +256,6 @@ class ScriptedCaller:
             cause=live.cause,
             seconds=sound.seconds,
             wav=self._wav,
-            ear=measure_ear(sound, lines=[clip.voiced for clip in live.spoken]),
+            ear=measure_ear(sound, lines=[clip.voiced for clip in live.sound.spoken]),
             late_slots=missed,
         )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The latency at the caller's ear over all calls, beside the agent's own stages. Seconds."""
+    """The latency at the caller's ear over all calls, beside the agent's own stages. Seconds.
+
+    ``greeting`` is from the answer to the first sound that the caller hears.
+    """
 
     calls: int
     failed: int
@@ -85,6 +89,7 @@ class Summary:
     cut_ins: int
     talk_over: float
     dead_air: int
+    greeting: Distribution
     ear: Distribution
     stages: dict[str, Distribution]
 
@@ -92,6 +97,7 @@ class Summary:
         """Return it for programs; a distribution of nothing is null."""
         found = asdict(self)
         found["ear"] = _json(self.ear)
+        found["greeting"] = _json(self.greeting)
         found["stages"] = {name: _json(values) for name, values in self.stages.items()}
         return found
 
@@ -117,7 +123,8 @@ async def run_calls(
         concurrency: How many of them at a time.
         seed: The first call's seed; each further call has the next.
         voice: One voice for all; without it they go round.
-        folder: Where the callers' recordings go; ``<home>/callers`` by default.
+        folder: Where the callers' recordings go; by default a folder of this run's time
+            under ``<home>/callers``.
         on_event: Told every event of a call's bundle as it is written, with the call's number.
         on_done: Told every outcome as it comes.
 
@@ -129,14 +136,16 @@ async def run_calls(
         RestaurantError: the restaurant file is wrong.
     """
     plans = [plan(script, seed + number, voice) for number in range(count)]
-    recordings = folder or settings.home / "callers"
+    run = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+    recordings = folder or settings.home / "callers" / run
     number_called = load_restaurant(settings.restaurant).public_number
     bundles = _Bundles(settings.calls)
     at_a_time = asyncio.Semaphore(min(concurrency, NUMBERS))
 
     async def one(number: int, line: Line) -> Outcome:
-        await asyncio.sleep(START_GAP_SECONDS * (number % concurrency))
         async with at_a_time:
+            if number < concurrency:
+                await asyncio.sleep(START_GAP_SECONDS * number)
             outcome = await _one_call(number, plans[number], line, bundles, recordings, on_event)
         on_done(outcome)
         return outcome
@@ -148,7 +157,8 @@ async def run_calls(
 
 def summarise(outcomes: Sequence[Outcome]) -> Summary:
     """Return the figures over all calls."""
-    ears = [outcome.result.ear for outcome in outcomes if outcome.result]
+    results = [outcome.result for outcome in outcomes if outcome.result]
+    ears = [result.ear for result in results]
     turns = [turn for ear in ears for turn in ear.turns]
     own = [stage for outcome in outcomes for stage in outcome.stages]
     return Summary(
@@ -159,6 +169,13 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
         cut_ins=sum(ear.cut_ins for ear in ears),
         talk_over=sum(ear.talk_over for ear in ears),
         dead_air=sum(len(ear.dead_air) for ear in ears),
+        greeting=distribution(
+            [
+                result.ear.first_sound - result.answered
+                for result in results
+                if result.answered is not None and result.ear.first_sound is not None
+            ]
+        ),
         ear=distribution([latency for ear in ears for latency in ear.latencies]),
         stages={
             "endpoint": distribution([stage.endpoint for stage in own]),

@@ -14,37 +14,17 @@ import contextlib
 import json
 import time
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 
 import aiohttp
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from agent.errors import AriError, PhoneError
-from agent.evidence.measures import Span
-from agent.evidence.wav import Sound
+from agent.evaluate.line_sound import SLOT_SECONDS, LineSound, Slot
 from agent.settings import Settings
-
-RATE: Final = 8_000
-"""Samples per second: the telephone line's own (G.711); nothing here resamples."""
-
-SLOT_SECONDS: Final = 0.02
-SLOT: Final = 160
-"""Samples in one slot."""
-
-JITTER_SECONDS: Final = 0.03
-"""Frames that arrive within this of where the one before ended were sent without a gap. A
-larger value would draw sound after a pause towards the pause and flatter the latency."""
-
-NOISE: Final = 9.0
-"""Standard deviation of the noise a caller's phone always sends: −71 dBFS, as in a quiet
-room. A line of digital zeros does not exist outside of tests."""
 
 SETUP_SECONDS: Final = 5.0
 """Longest wait for the carrier to set up a caller's channels; measured 10–40 ms."""
@@ -52,44 +32,6 @@ SETUP_SECONDS: Final = 5.0
 Staff = Literal["no-answer", "answers", "busy", "always-forward"]
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Something to say.
-
-    Attributes:
-        name: What it is called in results.
-        samples: int16 at 8 kHz.
-        first_voiced: Index of the first voiced sample.
-        last_voiced: Index of the last voiced sample.
-    """
-
-    name: str
-    samples: NDArray[np.int16]
-    first_voiced: int
-    last_voiced: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenClip:
-    """A clip that went out; ``voiced`` is first to last voiced sample in line time."""
-
-    name: str
-    voiced: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """20 ms of the line.
-
-    Attributes:
-        at: Line time at its end, seconds.
-        heard: What came in, int16, 160 samples; zeros where nothing came.
-    """
-
-    at: float
-    heard: NDArray[np.int16]
 
 
 class Line:
@@ -210,14 +152,14 @@ class LiveCaller:
     Attributes:
         answered: Line time at which the call was answered; None before.
         cause: Q.850 cause of the hang-up; None before the end.
-        spoken: The clips that went out.
+        sound: Both sides of the line.
     """
 
     def __init__(self, line: Line, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the line; nothing happens before :meth:`dial`."""
         self.answered: float | None = None
         self.cause: int | None = None
-        self.spoken: list[SpokenClip] = []
+        self.sound = LineSound()
         self._line = line
         self._clock = clock
         name = uuid.uuid4().hex[:12]
@@ -234,11 +176,6 @@ class LiveCaller:
         self._sockets: list[aiohttp.ClientWebSocketResponse] = []
         self._media: aiohttp.ClientWebSocketResponse | None = None
         self._origin = 0.0
-        self._said = bytearray()
-        self._heard = bytearray()
-        self._waiting: deque[tuple[Clip, int]] = deque()
-        self._noise = np.random.default_rng(7).normal(0, NOISE, RATE).round().astype(np.int16)
-        self._voiced_start: float | None = None
 
     async def __aenter__(self) -> Self:
         """The caller is on the line already."""
@@ -257,11 +194,6 @@ class LiveCaller:
     def gone(self) -> bool:
         """Whether the call is over."""
         return self._gone.is_set()
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a clip is going out."""
-        return bool(self._waiting)
 
     @property
     def now(self) -> float:
@@ -319,23 +251,9 @@ class LiveCaller:
         while not self._gone.is_set():
             slot = max(slot + 1, int(self.now / SLOT_SECONDS))
             await asyncio.sleep(max(0.0, slot * SLOT_SECONDS - self.now))
-            frame = self._next_frame(slot)
             with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-                await self._media.send_bytes(frame)
-            missed = slot * SLOT * 2 - len(self._said)
-            self._said.extend(bytes(max(0, missed)) + frame)
-            heard = self._heard[(slot - 1) * SLOT * 2 : slot * SLOT * 2]
-            samples = np.frombuffer(bytes(heard.ljust(SLOT * 2, b"\0")), "<i2")
-            yield Slot(slot * SLOT_SECONDS, samples)
-
-    def say(self, clip: Clip) -> None:
-        """Begin to say ``clip`` in the next slot, or after what is being said."""
-        self._waiting.append((clip, 0))
-
-    def be_silent(self) -> None:
-        """Break off in the middle of the word."""
-        self._waiting.clear()
-        self._voiced_start = None
+                await self._media.send_bytes(self.sound.send(slot))
+            yield self.sound.slot(slot)
 
     async def press(self, digit: str) -> None:
         """Press a key (DTMF, RFC 4733 on the trunk). Raises AriError."""
@@ -367,52 +285,10 @@ class LiveCaller:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def recording(self) -> Sound:
-        """Return both sides so far: int16, shape (samples, 2); left said, right heard."""
-        sides = [np.frombuffer(bytes(side[: len(side) // 2 * 2]), "<i2") for side in self._sides()]
-        length = max(len(side) for side in sides)
-        both = np.zeros((length, 2), np.int16)
-        for index, side in enumerate(sides):
-            both[: len(side), index] = side
-        return Sound(RATE, both)
-
-    # ── audio ───────────────────────────────────────────────────────────────────────────
-
-    def _sides(self) -> tuple[bytearray, bytearray]:
-        return self._said, self._heard
-
-    def _next_frame(self, slot: int) -> bytes:
-        """Return what goes out in ``slot``, and note where a clip's voice lies."""
-        turn = slot * SLOT % len(self._noise)
-        samples = self._noise[turn : turn + SLOT].astype(np.int32)
-        if self._waiting:
-            clip, done = self._waiting.popleft()
-            piece = clip.samples[done : done + SLOT]
-            samples[: len(piece)] += piece
-            begin = slot * SLOT_SECONDS
-            if done <= clip.first_voiced < done + SLOT:
-                self._voiced_start = begin + (clip.first_voiced - done) / RATE
-            if done <= clip.last_voiced < done + SLOT and self._voiced_start is not None:
-                end = begin + (clip.last_voiced + 1 - done) / RATE
-                self.spoken.append(SpokenClip(clip.name, Span(self._voiced_start, end)))
-            if done + SLOT < len(clip.samples):
-                self._waiting.appendleft((clip, done + SLOT))
-        return np.clip(samples, -32768, 32767).astype("<i2").tobytes()
-
-    def _place(self, frame: bytes, at: float) -> None:
-        """Put what arrived at line time ``at`` into the recording."""
-        position = max(0, round(at * RATE)) * 2
-        end = len(self._heard)
-        if position - end > JITTER_SECONDS * RATE * 2:
-            self._heard.extend(bytes(position - end))
-        self._heard.extend(frame)
-
     async def _listen(self, media: aiohttp.ClientWebSocketResponse) -> None:
         async for message in media:
             if message.type is aiohttp.WSMsgType.BINARY:
-                self._place(message.data, self.now)
-
-    # ── control ─────────────────────────────────────────────────────────────────────────
+                self.sound.hear(message.data, self.now)
 
     async def _follow(self, events: aiohttp.ClientWebSocketResponse) -> None:
         try:

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import SettingsError
-from agent.evaluate.line import RATE, Clip, Staff
+from agent.evaluate.line import Staff
+from agent.evaluate.line_sound import RATE, Clip
 from agent.evidence.wav import read_wav
 from agent.settings import CHECKOUT
 

@@ -68,7 +68,8 @@ class TurnMeasure:
         start: Where the caller's turn begins, seconds into the recording.
         end: The caller's last voiced sample.
         latency: Seconds from ``end`` to the agent's first sound after it; None if none
-            came before the caller spoke again, or the agent was speaking at ``end``.
+            came before the caller spoke again, if the agent was speaking at ``end``, and
+            after a cut-in: what follows then may be the rest of a line that was held.
         cut_in: The agent began to speak between ``start`` and ``end``.
         talk_over: Seconds of this turn in which both spoke.
         yielded: Where the agent was speaking at ``start`` (a barge-in): seconds until it
@@ -283,7 +284,8 @@ def _turn(turn: Span, next_start: float, agent: Sequence[Span]) -> TurnMeasure:
     speaking_at_start = next((s for s in agent if s.start < turn.start < s.end), None)
     speaking_at_end = any(sound.start < turn.end < sound.end for sound in agent)
     after = next((s.start for s in agent if s.start >= turn.end), None)
-    answered = after is not None and after < next_start and not speaking_at_end
+    cut_in = any(turn.start < sound.start < turn.end for sound in agent)
+    answered = after is not None and after < next_start and not (speaking_at_end or cut_in)
     overlap = sum(
         max(0.0, min(sound.end, turn.end) - max(sound.start, turn.start)) for sound in agent
     )
@@ -291,7 +293,7 @@ def _turn(turn: Span, next_start: float, agent: Sequence[Span]) -> TurnMeasure:
         start=turn.start,
         end=turn.end,
         latency=after - turn.end if answered and after is not None else None,
-        cut_in=any(turn.start < sound.start < turn.end for sound in agent),
+        cut_in=cut_in,
         talk_over=overlap,
         yielded=speaking_at_start.end - turn.start if speaking_at_start else None,
     )

@@ -69,6 +69,11 @@ class Embedding:
     vector: Vector
     words: Vector
 
+    @property
+    def peak(self) -> Vector:
+        """The largest value of each dimension over the words: keeps what a mean blurs."""
+        return self.words.max(axis=0) if len(self.words) else np.zeros_like(self.vector)
+
 
 class Embedder:
     """The loaded model. `start` it once per process; any number of calls may await it."""

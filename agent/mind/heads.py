@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ STATES: Final = tuple(Expect)
 
 TAGS: Final = ("", "name", "size", "when")
 """What the slot head may call a word; the first is "no slot"."""
+
+GRAMS: Final = 2048
+"""Buckets for words and pairs of words: form that a topical embedding loses."""
 
 EMBEDDING_SCALE: Final = 5.0
 """Unit vectors of 384 dimensions have tiny components; this brings them near 1."""
@@ -53,17 +57,18 @@ def relu_layers(x: Vector, weights: Weights, name: str) -> Vector:
             x = np.maximum(x, 0.0)
         x = x @ weights[f"{name}.{index}.w"] + weights[f"{name}.{index}.b"]
         index += 1
-    return x
+    return np.asarray(x, dtype=np.float32)
 
 
 def unit(x: Vector) -> Vector:
     """Return the rows of ``x`` with length 1."""
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
+    length = np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.asarray(x / np.maximum(length, 1e-9), dtype=np.float32)
 
 
 def sigmoid(x: Vector) -> Vector:
     """Return the logistic function of ``x``."""
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -30.0, 30.0)))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -30.0, 30.0))), dtype=np.float32)
 
 
 def softmax(x: Vector) -> Vector:
@@ -72,11 +77,25 @@ def softmax(x: Vector) -> Vector:
     return np.asarray(e / e.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def move_features(vector: Vector, words: str, expect: Expect, likeness: Vector) -> Vector:
+def grams(words: str) -> Vector:
+    """Return the words and pairs of words as a hashed bag, shape (`GRAMS`,)."""
+    said = ["^", *words.split(), "$"]
+    bag = np.zeros(GRAMS, np.float32)
+    for first, second in zip(said, [*said[1:], ""], strict=True):
+        bag[zlib.crc32(first.encode()) % GRAMS] += 1.0
+        if second:
+            bag[zlib.crc32(f"{first} {second}".encode()) % GRAMS] += 1.0
+    return np.asarray(np.sqrt(bag) / len(said) ** 0.25, dtype=np.float32)
+
+
+def move_features(
+    vector: Vector, peak: Vector, words: str, expect: Expect, likeness: Vector
+) -> Vector:
     """Return what the move head sees of a turn or a part of one.
 
     Args:
         vector: The sentence's embedding, shape (dims,).
+        peak: Its words' largest values, shape (dims,).
         words: The plain words.
         expect: What had been asked.
         likeness: Cosine to the nearest example of each move, shape (moves,).
@@ -90,9 +109,14 @@ def move_features(vector: Vector, words: str, expect: Expect, likeness: Vector) 
         float(bool(QUESTION.search(words))),
         min(digits, 10) / 5.0,
     ]
-    return np.concatenate(
-        [vector * EMBEDDING_SCALE, np.array(state + shape, np.float32), likeness * 2.0]
-    ).astype(np.float32)
+    parts = (
+        vector * EMBEDDING_SCALE,
+        peak * EMBEDDING_SCALE,
+        np.array(state + shape, np.float32),
+        likeness * 2.0,
+        grams(words),
+    )
+    return np.concatenate(parts, dtype=np.float32)
 
 
 class TopicSpace:
@@ -182,14 +206,15 @@ def fact_features(vector: Vector, words: str, bank: FactBank, space: TopicSpace)
     def mean(scores: Vector) -> Vector:
         total = np.zeros(count, np.float32)
         np.add.at(total, bank.rows, scores.astype(np.float32))
-        return total / np.bincount(bank.rows, minlength=count)
+        rows = np.bincount(bank.rows, minlength=count)
+        return np.asarray(total / rows, dtype=np.float32)
 
     def margin(scores: Vector) -> Vector:
         if count < 2:
             return scores + 0.0
         order = np.sort(scores)
         others = np.where(scores >= order[-1], order[-2], order[-1])
-        return scores - others
+        return np.asarray(scores - others, dtype=np.float32)
 
     cosine = best(bank.vectors @ vector, -1.0)
     near = best(bank.places @ place, -1.0)
@@ -249,9 +274,11 @@ class Heads:
         self.thresholds = dict(thresholds)
         self.space = TopicSpace(weights)
 
-    def move_odds(self, vector: Vector, words: str, expect: Expect, likeness: Vector) -> Vector:
+    def move_odds(
+        self, embedding: Embedding, words: str, expect: Expect, likeness: Vector
+    ) -> Vector:
         """Return the probability of each move in `moves`; several may be likely."""
-        features = move_features(vector, words, expect, likeness)
+        features = move_features(embedding.vector, embedding.peak, words, expect, likeness)
         return sigmoid(relu_layers(features, self._weights, "move"))
 
     def fact_odds(self, vector: Vector, words: str, bank: FactBank) -> Vector:

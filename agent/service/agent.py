@@ -84,7 +84,7 @@ async def _load(
         phrases=phrases,
         ledger=ledger,
         capabilities=capabilities,
-        longest_call=settings.agent.ring_limit_seconds,
+        longest_call=settings.agent.longest_call_seconds,
     )
 
 

@@ -14,8 +14,8 @@ from agent.settings import Settings
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the environment for a child that is to see ``settings``.
 
-    Secrets are left out: the child reads them from ``<home>/secrets.toml`` itself, so
-    that no password stands in a process list.
+    Secrets are left out: the child reads them from ``<home>/secrets.toml`` itself. Only
+    Redis's address carries its password; the environment is shown to the same user alone.
     """
     environment = dict(os.environ)
     for name in type(settings).model_fields:

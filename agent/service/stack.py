@@ -24,7 +24,7 @@ from agent.errors import SetupError
 from agent.evaluate.standin import TwilioStandIn
 from agent.service.asterisk import AsteriskServer
 from agent.service.environment import child_environment
-from agent.service.guardian import Guardian
+from agent.service.guardian import Guardian, State
 from agent.service.redis_server import RedisServer
 from agent.settings import Settings
 
@@ -58,7 +58,7 @@ class Stack:
         self.carrier = AsteriskServer("carrier", settings) if carrier else None
         self.standin: TwilioStandIn | None = None
         self.agent: Guardian | None = None
-        self._redis = RedisServer(settings)
+        self.redis = RedisServer(settings)
         self._with_agent = agent
         self._on_step = on_step
         self._exit = contextlib.AsyncExitStack()
@@ -86,7 +86,7 @@ class Stack:
         await self._exit.aclose()
 
     async def _start(self) -> None:
-        await self._start_blocking("Redis", self._redis)
+        await self._start_blocking("Redis", self.redis)
         if self.carrier is not None:
             self.standin = await self._start_standin()
         await self._start_worker()
@@ -133,22 +133,29 @@ class Stack:
         """
         self._on_step("agent")
         log_file = self._log_file("agent")
+        given_up = asyncio.Event()
         guardian = Guardian(
             _pickup("serve"),
             env=child_environment(self.settings),
             watchdog_seconds=self.settings.agent.watchdog_seconds,
             log_file=log_file,
+            on_state=lambda state: given_up.set() if state is State.WAITING else None,
         )
         self.agent = guardian
         await guardian.start()
         self._exit.push_async_callback(guardian.stop)
+        ready = asyncio.ensure_future(guardian.ready())
+        failed = asyncio.ensure_future(given_up.wait())
         try:
-            async with asyncio.timeout(START_SECONDS):
-                await guardian.ready()
-        except TimeoutError as error:
-            raise SetupError(
-                f"The agent did not come up within {START_SECONDS:.0f} s:\n{_tail(log_file)}"
-            ) from error
+            await asyncio.wait(
+                {ready, failed}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not ready.done():
+                raise SetupError(f"The agent did not come up:\n{_tail(log_file)}")
+            await ready
+        finally:
+            ready.cancel()
+            failed.cancel()
 
     async def health(self) -> dict[str, object]:
         """Return what the agent says of itself, e.g. how many calls it has now."""

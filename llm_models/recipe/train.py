@@ -68,14 +68,23 @@ class Vectors:
             batch = texts[at : at + 500]
             done = await embedder.embed(batch, within=600)
             self._known.update(
-                {t: e.vector.astype(np.float16) for t, e in zip(batch, done, strict=True)}
+                {
+                    t: np.concatenate([e.vector, e.peak]).astype(np.float16)
+                    for t, e in zip(batch, done, strict=True)
+                }
             )
             print(f"  {at + len(batch)}/{len(texts)} vectors, {time.monotonic() - began:.0f} s")
         await embedder.stop()
 
     def __getitem__(self, text: str) -> np.ndarray:
         """Return the unit vector of ``text``."""
-        return self._known[plain(text)].astype(np.float32)
+        both = self._known[plain(text)]
+        return both[: len(both) // 2].astype(np.float32)
+
+    def peak(self, text: str) -> np.ndarray:
+        """Return the peak of ``text``'s words."""
+        both = self._known[plain(text)]
+        return both[len(both) // 2 :].astype(np.float32)
 
     def all(self, texts: Sequence[str]) -> np.ndarray:
         """Return the unit vectors of ``texts``, one a row."""
@@ -98,7 +107,7 @@ def train(
     rate: float = 2e-3,
     decay: float = 0.02,
     drop: float = 0.2,
-    batch: int = 256,
+    batch: int = 96,
     noise: float = 0.0,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the layers of a ReLU network fitted by AdamW."""
@@ -150,6 +159,17 @@ def binary(out: np.ndarray, target: np.ndarray) -> np.ndarray:
     return heads.sigmoid(out) - target
 
 
+def balanced(y: np.ndarray) -> Loss:
+    """Return `binary` with rare labels counting more (square root of their rarity)."""
+    share = y.sum(axis=0)
+    weight = np.sqrt(share.mean() / np.maximum(share, 1.0)).clip(0.5, 3.0).astype(np.float32)
+
+    def gradient(out: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return binary(out, target) * np.where(target > 0, weight, 1.0)
+
+    return gradient
+
+
 def categorical(out: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Gradient of the cross entropy; targets are distributions."""
     return heads.softmax(out) - target
@@ -197,7 +217,10 @@ def train_topics(x: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     weights = as_weights("topic", layers[:2])
     space = heads.unit(heads.relu_layers(x * heads.EMBEDDING_SCALE, weights, "topic"))
     centres = np.array(
-        [space[[i for i, label in enumerate(labels) if label == name]].mean(axis=0) for name in names]
+        [
+            space[[i for i, label in enumerate(labels) if label == name]].mean(axis=0)
+            for name in names
+        ]
     )
     return {
         **weights,
@@ -291,7 +314,9 @@ def train_matcher(
         kept = [
             q
             for q in questions
-            if not q.dev and not (q.topic and half(q.line, seed)) and not strange_topic(q.topic, seed)
+            if not q.dev
+            and not (q.topic and half(q.line, seed))
+            and not strange_topic(q.topic, seed)
         ]
         space = heads.TopicSpace(
             train_topics(vectors.all([q.text for q in kept]), [q.topic for q in kept])
@@ -310,9 +335,7 @@ def train_matcher(
     return space_weights, as_weights("fact", matcher)
 
 
-def dev_matcher(
-    questions: Sequence[Question], vectors: Vectors, weights: dict[str, Any]
-) -> None:
+def dev_matcher(questions: Sequence[Question], vectors: Vectors, weights: dict[str, Any]) -> None:
     """Print how right and how wrong the matcher is on development questions."""
     space = heads.TopicSpace(weights)
     x, y, ids = fact_pairs(questions, lambda q: q.dev, vectors, space, 3000, 99)
@@ -341,8 +364,9 @@ def move_data(
     place = {name: index for index, name in enumerate(labels)}
     x, y = [], np.zeros((len(turns), len(labels)), np.float32)
     for row, turn in enumerate(turns):
-        vector = vectors[turn.text]
-        x.append(heads.move_features(vector, plain(turn.text), turn.expect, bank.best(vector)))
+        vector, peak = vectors[turn.text], vectors.peak(turn.text)
+        likeness = bank.best(vector)
+        x.append(heads.move_features(vector, peak, plain(turn.text), turn.expect, likeness))
         for label in turn.labels:
             y[row, place[label]] = 1.0
     return np.array(x), y
@@ -385,7 +409,9 @@ def train_slots(turns: Sequence[Turn]) -> dict[str, Any]:
             y += tags
     target = np.eye(len(heads.TAGS), dtype=np.float32)[y]
     features = np.concatenate(x)
-    layers = train(features, target, (features.shape[1], 96, len(heads.TAGS)), categorical, epochs=4)
+    layers = train(
+        features, target, (features.shape[1], 96, len(heads.TAGS)), categorical, epochs=4
+    )
     return as_weights("slot", layers)
 
 
@@ -418,7 +444,7 @@ def main() -> None:
     fit = [t for t in turns if not t.dev]
     x, y = move_data(fit, vectors, bank, labels)
     weights: dict[str, Any] = as_weights(
-        "move", train(x, y, (x.shape[1], HIDDEN, len(labels)), binary, epochs=10, noise=0.1)
+        "move", train(x, y, (x.shape[1], HIDDEN, len(labels)), balanced(y), epochs=16, noise=0.1)
     )
     for name, sample in (("one", singles), ("several", severals), ("noisy", noisy)):
         dev = [t for t in sample if t.dev]

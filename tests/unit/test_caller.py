@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from agent.errors import AriError, SettingsError
 from agent.evaluate.caller import Act, HangUp, Listening, Press, Say, loud, step
 from agent.evaluate.calls import Outcome, run_calls, summarise
-from agent.evaluate.line import RATE, SLOT, SLOT_SECONDS, Clip, Line, LiveCaller
+from agent.evaluate.line import Line
+from agent.evaluate.line_sound import RATE, SLOT, SLOT_SECONDS, Clip, LineSound
 from agent.evaluate.script import (
     CALLERS,
     Plan,
@@ -215,41 +216,35 @@ def test_the_clips_are_those_of_the_list() -> None:
 # ── the line ────────────────────────────────────────────────────────────────────────────
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def test_what_is_heard_lies_where_it_arrived() -> None:
-    async with Line(Settings(), "+13165550142") as line:
-        live_caller = LiveCaller(line, Clock())
-        frame = np.full(SLOT, 7, "<i2").tobytes()
-        # Two frames with jitter, a pause of the agent, a burst after a stall of this process.
-        for at in (1.0, 1.025, 2.0, 2.0, 2.041):
-            live_caller._place(frame, at)
-        heard = live_caller.recording().channel(1)
-        begins = [int(start) for start in np.flatnonzero(np.diff(heard) > 0) + 1]
-        assert begins == [RATE, 2 * RATE]
-        assert len(heard) == 2 * RATE + 3 * SLOT
+def test_what_is_heard_lies_where_it_arrived() -> None:
+    sound = LineSound()
+    frame = np.full(SLOT, 7, "<i2").tobytes()
+    # Two frames with jitter, a pause of the agent, a burst after a stall of this process.
+    for at in (1.0, 1.025, 2.0, 2.0, 2.041):
+        sound.hear(frame, at)
+    heard = sound.recording().channel(1)
+    begins = [int(start) for start in np.flatnonzero(np.diff(heard) > 0) + 1]
+    assert begins == [RATE, 2 * RATE]
+    assert len(heard) == 2 * RATE + 3 * SLOT
+    assert not sound.slot(50).heard.any()
+    assert sound.slot(51).heard.all()
 
 
-async def test_a_clip_is_noted_where_its_voice_went_out() -> None:
-    async with Line(Settings(), "+13165550142") as line:
-        live_caller = LiveCaller(line, Clock())
-        live_caller.say(Clip("a", np.full(2 * SLOT + 50, 9000, np.int16), 40, 2 * SLOT + 9))
-        frames = [live_caller._next_frame(slot) for slot in (50, 51, 53, 54)]
-        assert not live_caller.speaking
-        (spoken,) = live_caller.spoken
-        assert spoken.voiced.start == pytest.approx(1.0 + 40 / RATE)
-        # The slot that this process missed is part of the line: the voice really ended later.
-        assert spoken.voiced.end == pytest.approx(53 * SLOT_SECONDS + 10 / RATE)
-        assert all(len(frame) == 2 * SLOT for frame in frames)
-        assert np.abs(np.frombuffer(frames[3], "<i2")).max() < 100
+def test_a_clip_is_noted_where_its_voice_went_out() -> None:
+    sound = LineSound()
+    sound.say(Clip("a", np.full(2 * SLOT + 50, 9000, np.int16), 40, 2 * SLOT + 9))
+    frames = [sound.send(slot) for slot in (50, 51, 53, 54)]
+    assert not sound.speaking
+    (spoken,) = sound.spoken
+    assert spoken.voiced.start == pytest.approx(1.0 + 40 / RATE)
+    # The slot that this process missed is part of the line: the voice really ended later.
+    assert spoken.voiced.end == pytest.approx(53 * SLOT_SECONDS + 10 / RATE)
+    assert all(len(frame) == 2 * SLOT for frame in frames)
+    said = sound.recording().channel(0)
+    assert len(said) == 55 * SLOT
+    assert not said[: 50 * SLOT].any()
+    assert not said[52 * SLOT : 53 * SLOT].any()
+    assert np.abs(said[54 * SLOT :]).max() < 100
 
 
 async def test_a_missing_carrier_is_an_error_with_a_remedy(unused_tcp_port: int) -> None:

@@ -53,6 +53,8 @@ class Table:
                 self.final("")
             case turns.AskSilence(count=count):
                 self.reply(ends=count >= 3)
+            case turns.WindUp():
+                self.reply(ends=True)
             case turns.Understand() | turns.ReadKeys():
                 self.reply()
 
@@ -324,7 +326,7 @@ def test_an_unfinished_number_is_read_after_a_pause() -> None:
 def test_a_call_has_a_longest_time() -> None:
     table = answered()
     table.state = replace(table.state, longest_call=table.now + 1.0)
-    assert turns.AskSilence(3) in table.after(1.2)
+    assert turns.WindUp() in table.after(1.2)
 
 
 EVENTS = st.sampled_from(

@@ -15,6 +15,7 @@ from agent.mind.dialogue.state import (
     Keys,
     Reply,
     Silence,
+    TimeUp,
     ToolDone,
 )
 from agent.mind.tools import PassMessage, SendLink
@@ -32,6 +33,7 @@ __all__ = [
     "Reply",
     "SendLink",
     "Silence",
+    "TimeUp",
     "ToolDone",
     "all_lines",
 ]

@@ -31,13 +31,14 @@ from agent.mind.dialogue.state import (
     Reply,
     Scene,
     Silence,
+    TimeUp,
     ToolDone,
 )
 from agent.mind.dialogue.turn import Turn
 from agent.mind.moves import SURE, MoveName, SlotName
 from agent.mind.slots import PhoneStatus, read_name
 from agent.mind.slots.phone import e164
-from agent.mind.tools import Capabilities, capabilities_of
+from agent.mind.tools import Capabilities, PassMessage, capabilities_of
 from agent.mind.wording import Phrase
 from agent.restaurant import Restaurant
 
@@ -108,9 +109,24 @@ class Dialogue:
                 _silence(turn, given)
             case Keys():
                 _keys(turn, given)
+            case TimeUp():
+                _leave(turn, "time_up", Phrase.BUDGET_GOODBYE)
             case Heard():
                 _heard(turn, Said.of(given, state.asked))
         return turn.result()
+
+    def left_over(self, state: DialogueState) -> PassMessage | None:
+        """Return what is to be passed on of a message whose caller hung up in the middle."""
+        _, reply = self.step(state, TimeUp())
+        return reply.tool if isinstance(reply.tool, PassMessage) else None
+
+
+def _leave(turn: Turn, step: str, goodbye: Phrase) -> None:
+    """End the call by our wish; a message that was begun is passed on first."""
+    if turn.state.ended:
+        turn.step = "ended"
+    elif not pass_on_before_leaving(turn):
+        turn.end(step, goodbye)
 
 
 def _counted(turn: Turn) -> bool:
@@ -120,8 +136,7 @@ def _counted(turn: Turn) -> bool:
         return False
     turn.put(turns=turn.state.turns + 1)
     if turn.state.turns >= TURN_BUDGET:
-        if not pass_on_before_leaving(turn):
-            turn.end("turn_budget", Phrase.BUDGET_GOODBYE)
+        _leave(turn, "turn_budget", Phrase.BUDGET_GOODBYE)
         return False
     return True
 

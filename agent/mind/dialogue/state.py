@@ -54,7 +54,12 @@ class ToolDone:
     code: str = ""
 
 
-Input = Heard | Silence | Keys | ToolDone
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The call has lasted as long as a call may."""
+
+
+Input = Heard | Silence | Keys | ToolDone | TimeUp
 
 
 # ── reply ───────────────────────────────────────────────────────────────────────────────
