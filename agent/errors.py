@@ -19,8 +19,9 @@
     │   ├── CarrierRefused     the carrier's API said no, for good              (promise.refused)
     │   └── CarrierUnreachable the carrier's API did not answer, or: later (promise.unreachable)
     │       └── CarrierAccount our key, account or sender is not accepted   (promise.account)
-    └── EvidenceError          a bundle can't be written or read                (evidence.*)
-        └── NewerBundle        it was written by a newer Pickup                 (evidence.newer)
+    ├── EvidenceError          a bundle can't be written or read                (evidence.*)
+    │   └── NewerBundle        it was written by a newer Pickup                 (evidence.newer)
+    └── CaseError              a case file is wrong: line and remedy            (case)
 
 Each has a stable ``code`` for programs and a ``remedy``: one sentence that says what to do.
 """
@@ -199,3 +200,9 @@ class NewerBundle(EvidenceError):
     """The bundle was written by a newer Pickup than this one."""
 
     code = "evidence.newer"
+
+
+class CaseError(PickupError):
+    """A case can't be read or is wrong; the message names file and line."""
+
+    code = "case"

@@ -78,11 +78,12 @@ class Reporter:
         """Print an event of call ``number``, if it is one to be read."""
         line = views.event_line(event)
         if line is not None:
-            self._console.print(self._marked(number, line))
+            self._console.print(self._marked(number, line), soft_wrap=True)
 
     def done(self, outcome: Outcome) -> None:
         """Print what became of a call."""
-        self._console.print(self._marked(outcome.number, Text(_verdict(outcome))))
+        line = self._marked(outcome.number, Text(_verdict(outcome)))
+        self._console.print(line, soft_wrap=True)
 
     def _marked(self, number: int, line: Text) -> Text:
         return Text.assemble((f"{number:3d} ", "magenta"), line) if self._many else line
@@ -91,7 +92,7 @@ class Reporter:
 def _verdict(outcome: Outcome) -> str:
     result = outcome.result
     if result is None:
-        return f"         failed: {outcome.fault}"
+        return f"         failed: {outcome.failure}"
     where = outcome.bundle.folder if outcome.bundle else "no bundle was written"
     how = {
         "agent": "the other side hung up",
@@ -99,7 +100,7 @@ def _verdict(outcome: Outcome) -> str:
         "limit": "the caller gave up waiting",
         "unanswered": "nobody answered",
     }[result.ended]
-    verdict = "" if outcome.ok else "failed: "
+    verdict = "" if outcome.ok else f"failed, {outcome.failure}: "
     return f"         {verdict}{how} ({result.voice}, {result.seconds:.1f} s)  {where}"
 
 

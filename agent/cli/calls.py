@@ -36,7 +36,8 @@ def calls(
         return
     table = Table(box=None, pad_edge=False)
     for name in ("id", "started", "caller", "seconds", "turns", "promises", "ended"):
-        table.add_column(name, justify="right" if name in {"seconds", "turns"} else "left")
+        numeric = name in {"seconds", "turns"}
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "ended")
     for row in rows:
         if "error" in row:
             table.add_row(row["id"], "", "", "", "", "", row["error"], style="red")

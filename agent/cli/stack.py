@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import os
+import platform
 import shutil
 import signal
 from collections.abc import Callable
@@ -11,6 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from agent import __version__
 from agent.cli import views
 from agent.cli.call import Reporter
 from agent.evaluate.calls import run_calls, summarise
@@ -26,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(run)
     app.command()(demo)
+    app.command()(bench)
 
 
 def serve(
@@ -67,6 +73,7 @@ async def _run(settings: Settings, *, carrier: bool, console: Console) -> None:
 
 def demo() -> None:
     """Show a real call: a caller phones, nobody picks up, Pickup does, the link comes by text."""
+    configure_logs(person=True, level=logging.WARNING)
     home = CHECKOUT / "var" / "demo"
     shutil.rmtree(home / "callers", ignore_errors=True)
     raise typer.Exit(asyncio.run(_demo(loopback_settings(home), Console())))
@@ -95,6 +102,51 @@ async def _demo(settings: Settings, console: Console) -> int:
         console.print(f"[red]The call did not go as it should: {failed[0].fault or 'see above'}[/]")
         console.print(f"Logs: {settings.home / 'log'} and {settings.home / 'pbx' / 'log'}")
     return 1 if failed else 0
+
+
+def bench(
+    script: Annotated[str, typer.Option(help="Which caller; see `pickup call list`.")] = "order",
+    count: Annotated[int, typer.Option(min=1, help="How many calls.")] = 20,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 2,
+) -> None:
+    """Measure the latency at the caller's ear over many calls; writes build/bench/call.json."""
+    configure_logs(person=True, level=logging.WARNING)
+    home = CHECKOUT / "var" / "bench"
+    raise typer.Exit(
+        asyncio.run(_bench(loopback_settings(home), Console(), script, count, concurrency))
+    )
+
+
+async def _bench(
+    settings: Settings, console: Console, script: str, count: int, concurrency: int
+) -> int:
+    load_before = os.getloadavg()[0]
+    async with Stack(settings, carrier=True, on_step=_step_printer(console)):
+        reporter = Reporter(console, many=True)
+        outcomes = await run_calls(
+            settings, script, count=count, concurrency=concurrency, on_done=reporter.done
+        )
+    summary = summarise(outcomes)
+    conditions = {
+        "script": script,
+        "calls": count,
+        "at_once": concurrency,
+        "cores": os.cpu_count(),
+        "load_before": round(load_before, 2),
+        "machine": platform.machine(),
+        "pickup": __version__,
+    }
+    console.print()
+    console.print(views.latency_table(summary))
+    console.print(views.summary_line(summary))
+    console.print(f"[dim]{conditions}[/]")
+    results = CHECKOUT / "build" / "bench" / "call.json"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(
+        json.dumps({"conditions": conditions, "summary": summary.as_json()}, indent=1)
+    )
+    console.print(f"Written to {results}")
+    return 1 if summary.failed else 0
 
 
 def _step_printer(console: Console) -> Callable[[str], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from agent.ear.grammar import DIGIT_VALUES, REPEATS
+from agent.ear.grammar import DIGITS, NUMBER_BEGUN, REPEATS, is_whole_number, spoken_digits
 from agent.events import Expect
 
 # ── the numbers: seconds after the last voiced sample ───────────────────────────────────
@@ -31,9 +31,6 @@ LONG: Final = 0.9
 """Something is plainly missing: between groups of a phone number, after "um" or "and"."""
 
 # ── the words behind the rules ──────────────────────────────────────────────────────────
-
-WHOLE_NUMBER: Final = 10
-"""Digits of a North American number with its area code (11 with the leading 1)."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -90,33 +87,14 @@ class Patience(NamedTuple):
     rule: str
 
 
-def digits_in(words: list[str]) -> int:
-    """Return how many dialled digits ``words`` speak: ``double five`` is two, ``oh`` is one."""
-    count, repeat = 0, 1
-    for word in words:
-        if word in REPEATS:
-            repeat = REPEATS[word]
-        elif word in DIGIT_VALUES:
-            count += repeat
-            repeat = 1
-        else:
-            repeat = 1
-    return count
-
-
-def _first_digit(words: list[str]) -> str:
-    """Return the first digit word of the number; no area code begins with one."""
-    return next((word for word in words if word in DIGIT_VALUES), "")
-
-
-def _trailing_digits(words: list[str]) -> int:
-    """Return the digits spoken in the unbroken run at the end of ``words``."""
-    run: list[str] = []
+def _trailing_number(words: list[str]) -> list[str]:
+    """Return the unbroken run of digit words at the end of ``words``."""
+    run = 0
     for word in reversed(words):
-        if word not in DIGIT_VALUES and word not in REPEATS:
+        if word not in DIGITS and word not in REPEATS:
             break
-        run.insert(0, word)
-    return digits_in(run)
+        run += 1
+    return words[len(words) - run :]
 
 
 def patience(text: str, expect: Expect) -> Patience:
@@ -159,16 +137,12 @@ def patience(text: str, expect: Expect) -> Patience:
 def _number(words: list[str], expect: Expect) -> Patience | None:
     """Return the rule for a phone number under way or whole, if one is being given."""
     asked = expect is Expect.PHONE_NUMBER
-    trailing = _trailing_digits(words)
-    said = digits_in(words) if asked else trailing
-    if words[-1] in REPEATS and (asked or len(words) > 1):
-        return Patience(LONG, "mid_number")
-    if said >= WHOLE_NUMBER and trailing:
-        if said == WHOLE_NUMBER and _first_digit(words) == "one":
-            return Patience(LONG, "mid_number")
+    trailing = _trailing_number(words)
+    digits = spoken_digits(words if asked else trailing)
+    if trailing and words[-1] in DIGITS and is_whole_number(digits):
         return Patience(SHORT, "whole_number")
-    # One digit outside a number ("a table for four") is a count, not a number under way.
-    if (asked and said) or trailing >= 3:
+    # Outside a number one or two digits are a count ("a table for four").
+    if (asked and digits) or len(trailing) >= NUMBER_BEGUN:
         return Patience(LONG, "mid_number")
     return None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Final
 
-from agent.audio import SAMPLE_RATE
-from agent.ear.grammar import gives_number, grammar_for
+from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
+from agent.ear.grammar import grammar_for, prefers_bound
 from agent.ear.stt import Recogniser, Recognition
 from agent.ear.vad import AudioClock
 from agent.events import Expect, Word
@@ -34,6 +35,8 @@ class Utterance:
         self.cursor = cursor
         self._fed = 0
         self._segments = [(0, cursor)]
+        self._busy = threading.Lock()
+        """A cancelled ``hear`` leaves its worker decoding; Kaldi must not be entered twice."""
         self.until: int | None = None
         """In a pause: the sample at which decoding stops; None while speech goes on."""
 
@@ -51,22 +54,24 @@ class Utterance:
         """Decode ``pcm``, the audio at ``cursor``; runs on a worker thread."""
         if not pcm:
             return
-        self.cursor += len(pcm) // 2
-        self._fed += len(pcm) // 2
-        for recognition in self._recognitions():
-            recognition.feed(pcm)
+        with self._busy:
+            self.cursor += len(pcm) // SAMPLE_BYTES
+            self._fed += len(pcm) // SAMPLE_BYTES
+            for recognition in self._recognitions():
+                recognition.feed(pcm)
 
     def finish(self, pcm: bytes) -> list[Word]:
         """Decode the rest and return the final words; runs on a worker thread."""
         self.decode(pcm)
-        heard = [_words_only(recognition.finish()) for recognition in self._recognitions()]
-        given = len(heard) > 1 and gives_number([word.text for word in heard[0]])
-        return heard[1] if given else heard[0]
+        with self._busy:
+            heard = [_words_only(recognition.finish()) for recognition in self._recognitions()]
+        texts = [[word.text for word in words] for words in heard]
+        return heard[1] if len(heard) > 1 and prefers_bound(*texts) else heard[0]
 
     def hypothesis(self) -> tuple[str, int]:
         """Return the words so far and how many at their front are stable."""
         best = self._free
-        if self._bound and gives_number(self._free.words):
+        if self._bound and prefers_bound(self._free.words, self._bound.words):
             best = self._bound
         words = [word for word in best.words if word not in NOT_WORDS]
         return " ".join(words), min(best.stable, len(words))

@@ -162,11 +162,6 @@ class CallResult:
     ear: EarMeasures
     late_slots: int = 0
 
-    @property
-    def ok(self) -> bool:
-        """Whether it was answered and ended as the script says."""
-        return self.answered is not None and self.ended == self.expected
-
 
 class ScriptedCaller:
     """Plays one plan on the line."""
@@ -218,7 +213,7 @@ class ScriptedCaller:
             self._plan,
             at=slot.at,
             agent_loud=live.answered is not None and loud(slot.heard),
-            speaking=live.sound.speaking,
+            speaking=live.speaking,
         )
 
     async def _do(self, live: LiveCaller, act: Act) -> str:
@@ -226,7 +221,7 @@ class ScriptedCaller:
             case Say(turn=turn):
                 clip = self._plan.turns[turn].clip
                 if clip is not None:
-                    live.sound.say(clip)
+                    live.say(clip)
             case Press(keys=keys):
                 for digit in keys:
                     await live.press(digit)
@@ -237,7 +232,7 @@ class ScriptedCaller:
         return ""
 
     def _result(self, live: LiveCaller, reason: str, missed: int) -> CallResult:
-        sound = live.sound.recording()
+        sound = live.recording()
         self._wav.parent.mkdir(parents=True, exist_ok=True)
         write_wav(self._wav, sound)
         if live.answered is None:
@@ -256,6 +251,6 @@ class ScriptedCaller:
             cause=live.cause,
             seconds=sound.seconds,
             wav=self._wav,
-            ear=measure_ear(sound, lines=[clip.voiced for clip in live.sound.spoken]),
+            ear=measure_ear(sound, lines=[clip.voiced for clip in live.spoken]),
             late_slots=missed,
         )

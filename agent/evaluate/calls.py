@@ -42,17 +42,38 @@ class Outcome:
         result: What the caller saw; None if the carrier failed.
         bundle: What Pickup wrote; None if the call never reached it.
         fault: What kept the call from being placed, empty if nothing.
+        for_staff: The script has the staff answer: Pickup must never hear of the call.
     """
 
     number: int
     result: CallResult | None
     bundle: Bundle | None
     fault: str = ""
+    for_staff: bool = False
+
+    @property
+    def failure(self) -> str:
+        """Why the call did not go as its script says; empty if it did."""
+        result, bundle = self.result, self.bundle
+        if result is None:
+            return self.fault
+        if result.answered is None:
+            return "nobody answered"
+        if result.ended != result.expected:
+            return f"it was ended by {result.ended}, not by {result.expected}"
+        if self.for_staff:
+            return "Pickup took a call that the staff answered" if bundle else ""
+        if bundle is None:
+            return "it did not reach Pickup, or left no bundle"
+        how = bundle.card.get("ended")
+        if isinstance(how, dict) and how.get("by") == "fault":
+            return f"a fault of Pickup's: {how.get('reason')}"
+        return ""
 
     @property
     def ok(self) -> bool:
-        """Whether the call was answered and ended as its script says."""
-        return self.result is not None and self.result.ok
+        """Whether the call was answered by whom it should be, and ended as its script says."""
+        return not self.failure
 
     @property
     def stages(self) -> tuple[Stages, ...]:
@@ -65,7 +86,7 @@ class Outcome:
         return {
             "number": self.number,
             "ok": self.ok,
-            "fault": self.fault,
+            "failure": self.failure,
             "call": result and {**asdict(result), "wav": str(result.wav)},
             "bundle": bundle and str(bundle.folder),
             "id": bundle and bundle.id,
@@ -209,7 +230,8 @@ async def _one_call(
         followed.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await followed
-    return Outcome(number, result, read_bundle(found[0]) if found else None)
+    bundle = read_bundle(found[0]) if found else None
+    return Outcome(number, result, bundle, for_staff=chosen.script.staff == "answers")
 
 
 async def _follow(

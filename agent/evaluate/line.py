@@ -20,10 +20,10 @@ from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 
 import aiohttp
-import structlog
 
 from agent.errors import AriError, PhoneError
-from agent.evaluate.line_sound import SLOT_SECONDS, LineSound, Slot
+from agent.evaluate.line_sound import SLOT_SECONDS, Clip, LineSound, Slot, SpokenClip
+from agent.evidence.wav import Sound
 from agent.settings import Settings
 
 SETUP_SECONDS: Final = 5.0
@@ -31,7 +31,7 @@ SETUP_SECONDS: Final = 5.0
 
 Staff = Literal["no-answer", "answers", "busy", "always-forward"]
 
-_log = structlog.get_logger()
+__all__ = ["Clip", "Line", "LiveCaller", "Slot", "Staff"]
 
 
 class Line:
@@ -152,14 +152,13 @@ class LiveCaller:
     Attributes:
         answered: Line time at which the call was answered; None before.
         cause: Q.850 cause of the hang-up; None before the end.
-        sound: Both sides of the line.
     """
 
     def __init__(self, line: Line, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the line; nothing happens before :meth:`dial`."""
         self.answered: float | None = None
         self.cause: int | None = None
-        self.sound = LineSound()
+        self._sound = LineSound()
         self._line = line
         self._clock = clock
         name = uuid.uuid4().hex[:12]
@@ -196,6 +195,16 @@ class LiveCaller:
         return self._gone.is_set()
 
     @property
+    def speaking(self) -> bool:
+        """Whether a clip is going out."""
+        return self._sound.speaking
+
+    @property
+    def spoken(self) -> tuple[SpokenClip, ...]:
+        """The clips that went out."""
+        return tuple(self._sound.spoken)
+
+    @property
     def now(self) -> float:
         """Line time: seconds since the audio was connected."""
         return self._clock() - self._origin
@@ -205,6 +214,7 @@ class LiveCaller:
         events = await self._line.connect("/ari/events", app=self._app)
         self._sockets.append(events)
         self._tasks.append(asyncio.create_task(self._follow(events), name="caller events"))
+        self._made = True
         await self._line.request(
             "POST",
             "/channels/create",
@@ -213,7 +223,6 @@ class LiveCaller:
             app=self._app,
             channelId=self._channel,
         )
-        self._made = True
         await self._entered(self._channel)
         made = await self._line.request(
             "POST",
@@ -252,8 +261,16 @@ class LiveCaller:
             slot = max(slot + 1, int(self.now / SLOT_SECONDS))
             await asyncio.sleep(max(0.0, slot * SLOT_SECONDS - self.now))
             with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-                await self._media.send_bytes(self.sound.send(slot))
-            yield self.sound.slot(slot)
+                await self._media.send_bytes(self._sound.send(slot))
+            yield self._sound.slot(slot)
+
+    def say(self, clip: Clip) -> None:
+        """Begin to say ``clip`` in the next slot, or after what is being said."""
+        self._sound.say(clip)
+
+    def recording(self) -> Sound:
+        """Return both sides so far: int16, shape (samples, 2); left said, right heard."""
+        return self._sound.recording()
 
     async def press(self, digit: str) -> None:
         """Press a key (DTMF, RFC 4733 on the trunk). Raises AriError."""
@@ -261,8 +278,8 @@ class LiveCaller:
 
     async def hang_up(self) -> None:
         """Put the receiver down; before the answer this is a SIP CANCEL. Raises AriError."""
-        if not self._gone.is_set():
-            await self._delete(f"/channels/{self._channel}")
+        if not self._gone.is_set() and not await self._delete(f"/channels/{self._channel}"):
+            self._gone.set()
 
     async def close(self) -> None:
         """Hang up if need be and remove everything of this caller at the carrier.
@@ -288,7 +305,7 @@ class LiveCaller:
     async def _listen(self, media: aiohttp.ClientWebSocketResponse) -> None:
         async for message in media:
             if message.type is aiohttp.WSMsgType.BINARY:
-                self.sound.hear(message.data, self.now)
+                self._sound.hear(message.data, self.now)
 
     async def _follow(self, events: aiohttp.ClientWebSocketResponse) -> None:
         try:
@@ -321,9 +338,12 @@ class LiveCaller:
                 remedy="See the carrier's log.",
             ) from error
 
-    async def _delete(self, path: str) -> None:
+    async def _delete(self, path: str) -> bool:
+        """Delete something at the carrier; False if it was not there any more."""
         try:
             await self._line.request("DELETE", path)
         except AriError as error:
             if error.status != 404:
                 raise
+            return False
+        return True

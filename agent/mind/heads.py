@@ -157,15 +157,21 @@ class FactBank:
     sets: tuple[frozenset[str], ...]
 
     @classmethod
-    def of(cls, asked: Sequence[tuple[str, str]], vectors: Vector, space: TopicSpace) -> FactBank:
+    def of(
+        cls,
+        asked: Sequence[tuple[str, str]],
+        vectors: Sequence[Vector] | Vector,
+        space: TopicSpace,
+    ) -> FactBank:
         """Return the bank of (fact id, way of asking) pairs."""
         names = tuple(dict.fromkeys(name for name, _ in asked))
         place = {name: index for index, name in enumerate(names)}
-        places = space.place(vectors)
+        rows = np.asarray(vectors, dtype=np.float32)
+        places = space.place(rows)
         return cls(
             names,
             np.array([place[name] for name, _ in asked], dtype=np.intp),
-            vectors,
+            rows,
             places,
             space.odds(places),
             tuple(content(text) for _, text in asked),

@@ -1,16 +1,16 @@
 """What the caller's words mean: moves and slots, always, whatever fails.
 
-First the plain rules (an answer to what was just asked), then likeness to examples and
-facts by the embedder. Sure: act. Nothing near: `unknown` or `unclear`, which are answers
-of first rank. If the embedder is missing, broken or late, keywords alone: the caller is
-served, the fault is logged, and ``by`` says ``rules``.
+First the plain rules (an answer to what was just asked), then the trained heads on the
+embedder's vectors; without heads, likeness to the example sentences. Sure: act. Between:
+ask back. Nothing near: `unknown` or `unclear`, which are answers of first rank. If the
+embedder is missing, broken or late, keywords alone: the caller is served, the fault is
+logged, and ``by`` says ``rules``.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,8 +19,11 @@ import structlog
 from agent.errors import MindError
 from agent.events import Expect, Move
 from agent.mind import rules
+from agent.mind.clauses import clauses
+from agent.mind.decision import Decider, Unit
 from agent.mind.embedder import LOAD_SECONDS, Embedder, Embedding, plain
-from agent.mind.moves import MoveName, SlotName, Understanding
+from agent.mind.heads import QUESTION, FactBank, Heads, load_heads
+from agent.mind.moves import SURE, MoveName, SlotName, Understanding
 from agent.mind.recall import Bank, load_examples
 from agent.restaurant import Restaurant
 from agent.settings import Settings
@@ -29,21 +32,11 @@ DEADLINE: Final = 0.25
 """Seconds a decision may take; usual is 0.01 to 0.04, the rest is waiting for other calls."""
 
 FACT_GATE: Final = 0.6
-"""Cosine from which a fact is said. Measured on 500 unseen turns: at 0.5 two in a hundred
-unknown questions got a fact, at 0.45 five, with no gate twenty-three."""
+"""Without heads: cosine from which a fact is said. Of 500 unseen turns, at 0.5 two in a
+hundred unknown questions got a fact, at 0.45 five, with no gate twenty-three (measured)."""
 
 MOVE_GATE: Final = 0.45
-"""Cosine from which a move is acted on (known sentences lie above, strange ones below)."""
-
-QUESTION: Final = re.compile(
-    r"^(?:(?:um|uh|so|hi|hello|hey|yeah|okay|and|also|i was wondering|just wondering)\s+)*"
-    r"(?:do|does|did|is|are|was|can|could|will|would|what|what's|when|where|which|who|who's|whose|"
-    r"how|how's|why|may|have|has|any)\b"
-)
-
-JOINTS: Final = re.compile(
-    r"\b(?:and also|and then|oh and|and|also|plus|by the way|another thing|but first)\b"
-)
+"""Without heads: cosine from which a move is acted on."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,25 +58,52 @@ class Mind:
         self._embedder = Embedder(settings.models.embedder)
         self._moves = Bank([], [])
         self._facts = Bank([], [])
+        self._asked: FactBank | None = None
+        self.heads: Heads | None = None
+        """The trained heads; None: likeness to the examples decides."""
         self.fault: MindError | None = None
         """Why only the keyword rules work, or None."""
 
     async def start(self) -> None:
-        """Load the embedder and learn examples and facts (about a second).
+        """Load the embedder and the heads, learn examples and facts (about two seconds).
 
         A model that can't be used is no reason not to answer the phone: it is logged, kept
-        in `fault`, and the keyword rules serve alone.
+        in `fault`, and what is left serves: likeness without the heads, keywords without
+        the embedder.
         """
         try:
             await self._embedder.start()
             examples = load_examples(self._settings.models.mind / "examples.toml")
-            self._moves = await self._learn([(m, s) for m in examples for s in examples[m]])
-            self._facts = await self._learn(
-                [(f.id, s) for f in self._restaurant.facts for s in (*f.asked, f.say)]
-            )
+            self._moves, _ = await self._learn([(m, s) for m in examples for s in examples[m]])
         except MindError as error:
             self.fault = error
             log.error("the mind works by keyword rules alone", code=error.code, reason=str(error))
+            return
+        try:
+            self.heads = load_heads(self._settings.models.mind / "heads.npz")
+        except MindError as error:
+            log.error("the mind works without its heads", code=error.code, reason=str(error))
+        await self.use(self._restaurant)
+
+    async def use(self, restaurant: Restaurant) -> None:
+        """Answer from ``restaurant``'s facts from now on; calls in progress are not disturbed.
+
+        A fault of the embedder leaves the keyword rules, with the new facts.
+        """
+        self._restaurant = restaurant
+        asked = [(fact.id, text) for fact in restaurant.facts for text in fact.asked]
+        said = [(fact.id, fact.say) for fact in restaurant.facts]
+        try:
+            facts, vectors = await self._learn([*asked, *said])
+        except MindError as error:
+            self.fault = error
+            log.error("the mind works by keyword rules alone", code=error.code, reason=str(error))
+            return
+        bank = None
+        if self.heads is not None and asked:
+            rows = [one.vector for one in vectors[: len(asked)]]
+            bank = FactBank.of(asked, rows, self.heads.space)
+        self._facts, self._asked = facts, bank
 
     async def stop(self) -> None:
         """Free the model."""
@@ -103,62 +123,86 @@ class Mind:
         words = plain(text)
         understood = rules.answer_to(words, expect)
         if understood is None:
-            understood = await self._by_recall(words, expect)
+            understood = await self._by_likeness(words, expect)
         return replace(understood, seconds=self._clock() - began)
 
-    async def _by_recall(self, words: str, expect: Expect) -> Understanding:
+    async def _by_likeness(self, words: str, expect: Expect) -> Understanding:
         if self.fault is not None:
             return rules.by_keywords(words, expect, self._restaurant)
         parts = clauses(words)
         texts = [words, *parts] if len(parts) > 1 else [words]
         try:
-            whole, *pieces = await self._embedder.embed(texts, within=DEADLINE)
+            embedded = await self._embedder.embed(texts, within=DEADLINE)
         except MindError as error:
             log.error("the embedder failed, keyword rules serve", reason=str(error))
             return rules.by_keywords(words, expect, self._restaurant)
-        moves = [self._decide(words, whole)]
-        several = [self._decide(part, piece) for part, piece in zip(parts, pieces, strict=False)]
+        if self.heads is None:
+            return self._by_recall(texts, embedded, expect)
+        return self._by_heads(self.heads, texts, embedded, expect)
+
+    # ── heads ───────────────────────────────────────────────────────────────────────────
+
+    def _by_heads(
+        self, heads: Heads, texts: Sequence[str], embedded: Sequence[Embedding], expect: Expect
+    ) -> Understanding:
+        units = [
+            self._unit(heads, text, one, expect) for text, one in zip(texts, embedded, strict=True)
+        ]
+        moves = Decider(heads.moves, heads.thresholds).decide(units[0], units[1:], expect)
+        slots = heads.spans(embedded[0], texts[0], expect)
+        slots |= self._known_spans(texts[0])
+        if any(move.name == MoveName.GIVES for move in moves) and expect is Expect.DETAILS:
+            slots[SlotName.DETAILS] = texts[0]
+        return Understanding(moves, slots, by="heads")
+
+    def _unit(self, heads: Heads, words: str, one: Embedding, expect: Expect) -> Unit:
+        likeness = self._moves.best(one.vector)
+        odds = heads.move_odds(one, words, expect, likeness)
+        if self._asked is None:
+            return Unit(words, odds)
+        facts = heads.fact_odds(one.vector, words, self._asked)
+        best = int(facts.argmax())
+        return Unit(words, odds, self._asked.names[best], float(facts[best]))
+
+    @staticmethod
+    def _known_spans(words: str) -> dict[str, str]:
+        number = rules.phone_span(words)
+        return {SlotName.PHONE: number} if number else {}
+
+    # ── likeness to examples ────────────────────────────────────────────────────────────
+
+    def _by_recall(
+        self, texts: Sequence[str], embedded: Sequence[Embedding], expect: Expect
+    ) -> Understanding:
+        words = texts[0]
+        whole, *several = [
+            self._nearest(text, one) for text, one in zip(texts, embedded, strict=True)
+        ]
+        moves = [whole]
         sure = [m for m in several if m.name not in (MoveName.UNCLEAR, MoveName.UNKNOWN)]
         if len({str(move) for move in sure}) > 1:
             moves = list({str(move): move for move in sure}.values())[:3]
-        return self._in_state(words, moves, expect)
+        slots = self._known_spans(words)
+        if expect is Expect.DETAILS and not _leaves_the_question(words, moves[0]):
+            return Understanding(
+                (Move(MoveName.GIVES),), {SlotName.DETAILS: words, **slots}, by="recall"
+            )
+        return Understanding(tuple(moves), slots, by="recall")
 
-    def _decide(self, words: str, embedding: Embedding) -> Move:
-        fact = next(iter(self._facts.ranked(embedding.vector, 1)), None)
-        move = self._moves.ranked(embedding.vector, 1)[0]
+    def _nearest(self, words: str, one: Embedding) -> Move:
+        fact = next(iter(self._facts.ranked(one.vector, 1)), None)
+        move = self._moves.ranked(one.vector, 1)[0]
         if fact is not None and fact.score >= FACT_GATE and fact.score >= move.score:
             return Move(MoveName.ANSWER, fact.name, round(fact.score, 3))
         if move.score >= MOVE_GATE:
-            return Move(move.name, score=round(move.score, 3))
-        name = MoveName.UNKNOWN if QUESTION.match(words) else MoveName.UNCLEAR
+            sure = SURE + (1 - SURE) * (move.score - MOVE_GATE) / (1 - MOVE_GATE)
+            return Move(move.name, score=round(sure, 3))
+        name = MoveName.UNKNOWN if QUESTION.search(words) else MoveName.UNCLEAR
         return Move(name, score=round(1 - move.score, 3))
 
-    def _in_state(self, words: str, moves: list[Move], expect: Expect) -> Understanding:
-        if expect is Expect.DETAILS and not _leaves_the_question(words, moves):
-            return Understanding(
-                (Move(MoveName.GIVES),), {SlotName.DETAILS: words, **_phone(words)}, by="recall"
-            )
-        return Understanding(tuple(moves), _phone(words), by="recall")
-
-    async def _learn(self, labelled: list[tuple[str, str]]) -> Bank:
+    async def _learn(self, labelled: list[tuple[str, str]]) -> tuple[Bank, list[Embedding]]:
         vectors = await self._embedder.embed([text for _, text in labelled], within=LOAD_SECONDS)
-        return Bank([label for label, _ in labelled], [one.vector for one in vectors])
-
-
-def clauses(words: str) -> list[str]:
-    """Return the parts of a turn that may each hold a need of its own (three words or more)."""
-    parts: list[str] = []
-    for part in (piece.strip() for piece in JOINTS.split(words)):
-        if parts and (len(part.split()) < 3 or len(parts[-1].split()) < 3):
-            parts[-1] = f"{parts[-1]} {part}".strip()
-        elif part:
-            parts.append(part)
-    return parts
-
-
-def _phone(words: str) -> dict[str, str]:
-    number = rules.phone_span(words)
-    return {SlotName.PHONE: number} if number else {}
+        return Bank([label for label, _ in labelled], [one.vector for one in vectors]), vectors
 
 
 LEAVING: Final = frozenset(
@@ -176,9 +220,7 @@ LEAVING: Final = frozenset(
 """Moves that are no details, even when details were asked for."""
 
 
-def _leaves_the_question(words: str, moves: list[Move]) -> bool:
-    first = moves[0]
-    short = len(words.split()) <= 8
+def _leaves_the_question(words: str, first: Move) -> bool:
     if first.name in LEAVING:
-        return short and first.score >= 0.6
-    return first.name == MoveName.ANSWER and bool(QUESTION.match(words)) and first.score >= 0.65
+        return len(words.split()) <= 8 and first.score >= 0.65
+    return first.name == MoveName.ANSWER and first.score >= 0.65

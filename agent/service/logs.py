@@ -8,9 +8,11 @@ import sys
 import structlog
 
 
-def configure_logs(*, person: bool, verbose: bool = False) -> None:
-    """Send log lines to standard error: coloured for a ``person``, else one JSON object a line."""
-    level = logging.DEBUG if verbose else logging.INFO
+def configure_logs(*, person: bool, level: int = logging.INFO) -> None:
+    """Send log lines from ``level`` on to standard error.
+
+    Coloured for a ``person``, else one JSON object a line.
+    """
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
     )

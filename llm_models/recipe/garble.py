@@ -26,6 +26,7 @@ class Garbler:
 
     def __init__(self, vocabulary: Iterable[str], seed: int) -> None:
         """Sort the vocabulary by sound."""
+        self._seed = seed
         self._random = random.Random(seed)
         self._alike: dict[str, list[str]] = {}
         for word in sorted(set(vocabulary)):
@@ -37,6 +38,7 @@ class Garbler:
         Of the errors 60 % are substitutions, 25 % losses, 15 % additions: about what the
         shipped ear does on phone-band speech.
         """
+        self._random.seed(f"{self._seed}/{rate}/{text}")
         out: list[str] = []
         for word in text.split():
             if self._random.random() >= rate:

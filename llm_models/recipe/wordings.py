@@ -228,6 +228,8 @@ PAIRABLE: Final = ("order", "reservation", "catering", "complaint", "message", "
 def one_need(wordings: Sequence[Wording], speaker: Speaker, variants: int) -> Iterator[Turn]:
     """Yield up to ``variants`` turns per wording."""
     for wording in wordings:
+        # Each line has its own sequence: a line added elsewhere changes no other turn.
+        speaker.random.seed(f"{wording.label}/{wording.topic}/{wording.line}")
         label = "gives" if wording.label.startswith("gives_") else wording.label
         rich = "(" in wording.line or "{" in wording.line
         for number in range(variants if rich else max(2, variants // 2)):

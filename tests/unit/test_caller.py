@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import AriError, SettingsError
-from agent.evaluate.caller import Act, HangUp, Listening, Press, Say, loud, step
+from agent.evaluate.caller import Act, CallResult, HangUp, Listening, Press, Say, loud, step
 from agent.evaluate.calls import Outcome, run_calls, summarise
 from agent.evaluate.line import Line
 from agent.evaluate.line_sound import RATE, SLOT, SLOT_SECONDS, Clip, LineSound
@@ -26,6 +26,8 @@ from agent.evaluate.script import (
     script_names,
     voice_names,
 )
+from agent.evidence.bundle import Bundle
+from agent.evidence.measures import EarMeasures
 from agent.settings import Carrier, Settings
 
 REACTION = 0.3
@@ -254,6 +256,34 @@ async def test_a_missing_carrier_is_an_error_with_a_remedy(unused_tcp_port: int)
             await line.place("+13165550150")
 
 
+def result(ended: str, *, answered: float | None = 2.5) -> CallResult:
+    ear = EarMeasures((), None, ())
+    wav = Path("a.wav")
+    return CallResult("test", "slt", "+1", answered, ended, "agent", 16, 10.0, wav, ear)
+
+
+def written(by: str) -> Bundle:
+    return Bundle(Path("call"), {"ended": {"by": by, "reason": "why"}}, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failure"),
+    [
+        (Outcome(0, result("agent"), written("agent")), ""),
+        (Outcome(0, result("agent"), None, for_staff=True), ""),
+        (Outcome(0, result("agent", answered=None), None), "nobody answered"),
+        (Outcome(0, result("limit"), written("agent")), "ended by limit"),
+        (Outcome(0, result("agent"), None), "did not reach Pickup"),
+        (Outcome(0, result("agent"), written("fault")), "fault of Pickup's: why"),
+        (Outcome(0, result("agent"), written("agent"), for_staff=True), "staff answered"),
+        (Outcome(0, None, None, "no carrier"), "no carrier"),
+    ],
+)
+def test_a_call_that_went_wrong_is_called_so(outcome: Outcome, failure: str) -> None:
+    assert failure in outcome.failure
+    assert outcome.ok is not bool(failure)
+
+
 async def test_calls_that_could_not_be_placed_are_failures(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
@@ -262,7 +292,7 @@ async def test_calls_that_could_not_be_placed_are_failures(
     outcomes = await run_calls(settings, "order", count=2, on_done=seen.append)
     assert seen == outcomes
     assert not any(outcome.ok for outcome in outcomes)
-    assert all("carrier" in outcome.fault for outcome in outcomes)
+    assert all("carrier" in outcome.failure for outcome in outcomes)
     summary = summarise(outcomes)
     assert (summary.calls, summary.failed, summary.turns) == (2, 2, 0)
     assert summary.as_json()["ear"] is None

@@ -1,0 +1,407 @@
+"""Cases: conversations that must go a certain way, as people read and write them.
+
+A file in ``evals/cases`` holds a few; ``docs/cases.md`` is the guide. Everything in it is
+text: YAML's own reading of bare words is off, because callers say "yes", "no" and "7:30".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from agent.errors import CaseError
+from agent.events import Outcome, PromiseKind
+from agent.mind.dialogue import Ask
+from agent.mind.moves import MoveName
+from agent.settings import CHECKOUT
+
+CASES: Final = CHECKOUT / "evals" / "cases"
+WORLDS: Final = CHECKOUT / "evals" / "worlds"
+GUIDE: Final = "See docs/cases.md."
+
+OPEN: Final = "open"
+"""How a call that is still going on has ended."""
+CALLER_LEFT: Final = "caller"
+"""How a call has ended that the caller hung up."""
+
+End = Literal[
+    "goodbye", "spam", "abuse", "emergency", "silence", "unclear", "turn_budget", "open", "caller"
+]
+"""Why a call is over, as the dialogue's last step names it; or that it isn't."""
+
+STEPS: Final = frozenset(
+    {*Ask, *PromiseKind, *get_args(End), "silence_prompt", "waiting", "ended"}
+) - {OPEN, CALLER_LEFT}
+"""Every step a reply can have."""
+
+
+class Level(StrEnum):
+    """What a case's failing means."""
+
+    BLOCKING = "blocking"
+    """Nothing is released while it fails."""
+    NIGHTLY = "nightly"
+    """As important, too slow for every change."""
+    PENDING = "pending"
+    """Known to fail; run and shown, blocks nothing until it passes."""
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, (str, Mapping)) else value
+
+
+def _number(value: str) -> str:
+    if value not in ("", "withheld") and not re.fullmatch(r"\+1\d{10}", value):
+        raise ValueError(f"{value!r} is no number; write it as +13165550150, withheld or ''")
+    return value
+
+
+def _step(value: str) -> str:
+    if value not in STEPS:
+        raise ValueError(f"{value!r} is no step; {_nearest(value, STEPS)}")
+    return value
+
+
+def _move(value: str) -> str:
+    name, _, fact = value.partition(":")
+    if name not in set(MoveName) or bool(fact) != (name == MoveName.ANSWER):
+        raise ValueError(f"{value!r} is no move; {_nearest(value, set(MoveName))}")
+    return value
+
+
+def _news(value: str) -> str:
+    outcome, _, code = value.partition(" ")
+    if outcome not in set(Outcome) or not re.fullmatch(r"\d*", code):
+        raise ValueError(f"{value!r} is no outcome; write accepted, pending or refused 21610")
+    return value
+
+
+def _nearest(word: str, known: set[MoveName] | frozenset[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(known), 1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Number = Annotated[str, AfterValidator(_number)]
+Step = Annotated[str, AfterValidator(_step)]
+Moves = Annotated[tuple[Annotated[str, AfterValidator(_move)], ...], BeforeValidator(_several)]
+News = Annotated[tuple[Annotated[str, AfterValidator(_news)], ...], BeforeValidator(_several)]
+
+
+class Part(BaseModel):
+    """Base of a part of a case: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class World(Part):
+    """What is so, whatever is said.
+
+    Attributes:
+        restaurant: Name of a file in ``evals/worlds``.
+        clock: When the call comes in, on the restaurant's own clock.
+        caller: The number that calls; ``withheld``, or empty where the line gives none.
+        can: What this deployment can do.
+        tools: What becomes of each use of a tool, in turn; the last goes for all that follow.
+    """
+
+    restaurant: str = "hikari"
+    clock: datetime = datetime(2026, 11, 24, 17, 0)
+    caller: Number = "+13165550150"
+    can: tuple[PromiseKind, ...] = tuple(PromiseKind)
+    tools: Mapping[PromiseKind, Annotated[News, Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _local(self) -> World:
+        if self.clock.tzinfo is not None:
+            raise ValueError("clock: leave the zone out, it is the restaurant's")
+        return self
+
+    @property
+    def file(self) -> Path:
+        """The restaurant file."""
+        return WORLDS / f"{self.restaurant}.toml"
+
+
+class ToolUse(Part):
+    """A tool that must be used, and with what.
+
+    Attributes:
+        send_link: The number the link goes to.
+        pass_message: The kind of the message for the owner.
+        name: The caller's name in it; empty: none.
+        number: The number in it; empty: none.
+        details: Words its details must hold, in any case.
+    """
+
+    send_link: Number | None = None
+    pass_message: Literal["reservation", "catering", "complaint", "other"] | None = None
+    name: str | None = None
+    number: Number | None = None
+    details: Words = ()
+
+    @model_validator(mode="after")
+    def _one_tool(self) -> ToolUse:
+        if (self.send_link is None) == (self.pass_message is None):
+            raise ValueError("name one tool: send_link with a number, or pass_message with a kind")
+        if self.send_link is not None and len(self.model_fields_set) > 1:
+            raise ValueError("send_link has no name, number or details")
+        return self
+
+
+class Turn(Part):
+    """One thing the caller does, and what must come of it.
+
+    Attributes:
+        caller: What they say; each of several wordings is tried in a run of its own.
+        pending: More wordings, known to be misunderstood today.
+        keys: Keys they press instead.
+        silence: They say nothing.
+        hangs_up: They hang up.
+        moves: Moves that must be understood, among others; ``answer:hours`` names a fact.
+        step: The reply's step.
+        tool: The tools used, in this order. Without it, none may be used.
+        facts: The facts said, exactly these. Without it, any may be said.
+        says: Words that must be said, in any case.
+        never: Words that must not be said.
+    """
+
+    caller: Words = ()
+    pending: Words = ()
+    keys: str = Field("", pattern=r"^[0-9*#]*$")
+    silence: bool = False
+    hangs_up: bool = False
+    moves: Moves = ()
+    step: Step | None = None
+    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(_several)] = ()
+    facts: Words | None = None
+    says: Words = ()
+    never: Words = ()
+
+    @model_validator(mode="after")
+    def _one_deed(self) -> Turn:
+        if sum(map(bool, (self.caller, self.keys, self.silence, self.hangs_up))) != 1:
+            raise ValueError("a turn has exactly one of caller, keys, silence, hangs_up")
+        if self.pending and not self.caller:
+            raise ValueError("pending wordings stand beside the ones in caller")
+        return self
+
+
+class Case(Part):
+    """A conversation that must go a certain way.
+
+    Attributes:
+        case: Its name, unique among all cases.
+        about: What it shows, where the name doesn't say it.
+        level: What its failing means.
+        why: What keeps it, or its pending wordings, from passing.
+        origin: Where it came from: ``written``, ``pilot``, or a call's id.
+        world: What is so.
+        talk: The turns.
+        never: Words that must not be said in the whole call.
+        ends: How it must end; ``open`` if it goes on.
+    """
+
+    case: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    about: str = ""
+    level: Level = Level.BLOCKING
+    why: str = ""
+    origin: str = "written"
+    world: World = World()
+    talk: tuple[Turn, ...] = Field(min_length=1)
+    never: Words = ()
+    ends: End | None = None
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Case:
+        waits = self.level is Level.PENDING or any(turn.pending for turn in self.talk)
+        if waits and not self.why:
+            raise ValueError("what is pending needs a why: what keeps it from passing?")
+        return self
+
+    def runs(self) -> Iterator[Run]:
+        """Yield one run per wording: all turns' first wordings, then their second, …."""
+        for index in range(max(max(len(turn.caller), 1) for turn in self.talk)):
+            yield Run(self, self.level, self._words(index), index)
+        count = index + 1
+        for place, turn in enumerate(self.talk):
+            for wording in turn.pending:
+                words = list(self._words(0))
+                words[place] = wording
+                yield Run(self, Level.PENDING, tuple(words), count)
+                count += 1
+
+    def _words(self, index: int) -> tuple[str, ...]:
+        return tuple(
+            turn.caller[index % len(turn.caller)] if turn.caller else "" for turn in self.talk
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A case with one wording chosen for each turn.
+
+    Attributes:
+        case: The case.
+        level: The case's, or `PENDING` for a pending wording.
+        words: What the caller says, per turn; empty where they do something else.
+        index: Which of the case's runs it is, from 0.
+    """
+
+    case: Case
+    level: Level
+    words: tuple[str, ...]
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The case's name, with the run's number from the second on."""
+        return f"{self.case.case}/{self.index + 1}" if self.index else self.case.case
+
+
+class CaseFile(Part):
+    """A file of cases.
+
+    Attributes:
+        about: What its cases have in common.
+        world: What is so in all of them, unless a case says otherwise.
+        cases: The cases.
+    """
+
+    about: str = ""
+    world: Mapping[str, Any] = Field(default_factory=dict)
+    cases: tuple[Case, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shared_world(cls, data: Any) -> Any:
+        shared = data.get("world") if isinstance(data, dict) else None
+        cases = data.get("cases") if isinstance(data, dict) else None
+        if not isinstance(shared, dict) or not isinstance(cases, list):
+            return data
+        joined = [
+            {**case, "world": {**shared, **case.get("world", {})}}
+            if isinstance(case, dict) and isinstance(case.get("world", {}), dict)
+            else case
+            for case in cases
+        ]
+        return {**data, "cases": joined}
+
+
+def load_cases(paths: Sequence[Path] = (CASES,)) -> tuple[Case, ...]:
+    """Read the cases in files and folders, in the order of their names.
+
+    Raises:
+        CaseError: A file can't be read, or is wrong; the message names file, line and remedy.
+    """
+    cases: dict[str, Case] = {}
+    for path in _files(paths):
+        for case in _read(path):
+            if case.case in cases:
+                raise CaseError(f"{path}: the name {case.case!r} is used twice.", remedy=GUIDE)
+            cases[case.case] = case
+    return tuple(cases.values())
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            raise CaseError(f"{path}: there is no .yaml file in it.", remedy=GUIDE)
+        found += [file for file in files if file not in found]
+    return found
+
+
+def _read(path: Path) -> tuple[Case, ...]:
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseError(
+            f"{path}: can't be read ({error}).", remedy="Name a file or folder of cases."
+        ) from error
+    try:
+        root = yaml.compose(source, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or str(error)
+        raise CaseError(
+            f"{path}:{line}: is no YAML: {problem}.",
+            remedy="Mind the indentation; put words with ': ' or ' #' in quotes.",
+        ) from error
+    try:
+        return CaseFile.model_validate(_plain(path, root)).cases
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        message = first["msg"].removeprefix("Value error, ")
+        remedy = GUIDE
+        if first["type"] == "extra_forbidden":
+            key = str(first["loc"][-1])
+            message = f"there is no key {key!r}"
+            near = difflib.get_close_matches(key, _KEYS, 1)
+            remedy = f"Did you mean {near[0]}?" if near else GUIDE
+        elif first["type"] == "missing":
+            message = "is missing"
+        raise CaseError(
+            f"{path}:{_line(root, first['loc'])}: {where}: {message}.", remedy=remedy
+        ) from error
+
+
+_KEYS: Final = sorted(
+    {key for part in (CaseFile, Case, World, Turn, ToolUse) for key in part.model_fields}
+)
+
+
+def _plain(path: Path, node: yaml.Node | None) -> Any:
+    """Return a node as texts, lists and dicts; every scalar is text."""
+    match node:
+        case yaml.MappingNode():
+            found: dict[str, Any] = {}
+            for key, value in node.value:
+                if key.value in found:
+                    raise CaseError(
+                        f"{path}:{key.start_mark.line + 1}: {key.value!r} is there twice.",
+                        remedy="Keep one of them.",
+                    )
+                found[key.value] = _plain(path, value)
+            return found
+        case yaml.SequenceNode():
+            return [_plain(path, one) for one in node.value]
+        case yaml.ScalarNode():
+            return str(node.value)
+        case _:
+            return {}
+
+
+def _line(node: yaml.Node | None, location: Sequence[int | str]) -> int:
+    """Return the 1-based line that ``location``, a pydantic error's path, leads to."""
+    line = node.start_mark.line if node is not None else 0
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,75 @@
+"""Speech starts and stops, by the real Silero, in audio time."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.audio import FRAME_BYTES, SAMPLE_RATE, seconds
+from agent.ear.vad import AudioClock, SpeechDetector, Started, Stopped
+from tests.unit.ear_sounds import Line, clicks, hiss, keys, music, silence, slin16, speech
+
+
+def detect(pcm: bytes, step: int = FRAME_BYTES) -> list[Started | Stopped]:
+    detector = SpeechDetector()
+    found: list[Started | Stopped] = []
+    for start in range(0, len(pcm), step):
+        found += detector.feed(pcm[start : start + step])
+    return found
+
+
+@pytest.mark.parametrize(
+    "sound", [silence(5), hiss(5), hiss(5, 3_000), clicks(5), keys(5), music(5)]
+)
+def test_what_is_no_speech_starts_nothing(sound: Line) -> None:
+    assert detect(slin16(sound)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("yes_rms", 0.92),
+        ("yes_ked", 0.73),
+        ("yes_espeak", 0.81),
+        ("no_awb", 0.68),
+        ("order_rms", 2.34),
+    ],
+)
+def test_speech_starts_once_and_stops_where_it_ends(name: str, end: float) -> None:
+    started, stopped = detect(slin16(hiss(1), speech(name), hiss(1)))
+    assert isinstance(started, Started)
+    assert isinstance(stopped, Stopped)
+    # A weak last consonant may be missed; nothing may be added.
+    assert stopped.sample / SAMPLE_RATE == pytest.approx(1 + end - 0.06, abs=0.08)
+
+
+def test_frame_size_changes_nothing() -> None:
+    pcm = slin16(hiss(0.5), speech("order_rms"), hiss(1))
+    assert detect(pcm) == detect(pcm, 2 * 37) == detect(pcm, len(pcm))
+
+
+def test_clipped_speech_is_still_speech() -> None:
+    found = detect(slin16(hiss(0.5), speech("order_rms") * 20, hiss(1)))
+    assert [type(change) for change in found] == [Started, Stopped]
+
+
+def test_late_frames_do_not_move_the_clock() -> None:
+    clock = AudioClock()
+    ends = [clock.advance(320, at) for at in (0.02, 0.04, 0.15, 0.151, 0.152, 0.153, 0.154, 0.16)]
+    assert ends == pytest.approx([0.02 * (index + 1) for index in range(8)])
+
+
+def test_a_gap_in_the_line_moves_the_clock() -> None:
+    clock = AudioClock()
+    clock.advance(320, 0.02)
+    assert clock.advance(320, 5.0) == pytest.approx(5.0)
+
+
+def test_a_stall_is_no_gap_once_its_frames_have_come() -> None:
+    clock = AudioClock()
+    clock.advance(320, 0.02)
+    for at in (0.52, 0.521, 0.522):
+        clock.advance(320, at)
+    for index in range(4, 40):
+        end = clock.advance(320, max(0.53, 0.02 * (index + 1)))
+    assert end == pytest.approx(0.8)
+    assert seconds(bytes(FRAME_BYTES)) == pytest.approx(0.02)
