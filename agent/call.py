@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from agent import turns
-from agent.audio import FRAME_SECONDS, byte_count
+from agent.audio import AudioTime, byte_count
 from agent.ear import Ear, EarEngine
 from agent.errors import CallGone, PickupError, QueueDown, UnbackedClaim
 from agent.events import (
@@ -65,8 +65,6 @@ log = structlog.get_logger()
 ONE_MOMENT: Final = Sentence(SentenceKind.PHRASE, Phrase.ONE_MOMENT.ref, Phrase.ONE_MOMENT.value)
 ACCEPTANCE_SECONDS: Final = 4.0
 """How long a caller waits for the carrier to accept a text; then they hear that it is pending."""
-AUDIO_LAG_SECONDS: Final = 0.1
-"""Audio time may be this far behind the clock before it is set right: frames were lost."""
 MEDIA_SILENT_SECONDS: Final = 1.0
 """Without a frame for this long, time is taken from the clock so that nothing stands still."""
 
@@ -242,13 +240,9 @@ class Call:
         self._post(CallAnswered(at=self._leg.clock()))
 
     async def _hear(self, media: Media) -> None:
-        self._heard_until = self._leg.clock()
+        audio_clock = AudioTime(self._leg.clock())
         async for frame in media.frames():
-            now = self._leg.clock()
-            at = min(self._heard_until + FRAME_SECONDS, now + AUDIO_LAG_SECONDS)
-            if now - at > AUDIO_LAG_SECONDS:
-                at = now
-            self._heard_until = at
+            at = self._heard_until = audio_clock.next_frame(self._leg.clock())
             self._recorder.caller_frame(frame, at)
             async with self._ear_lock:
                 heard = await self._ear.hear(frame, at)

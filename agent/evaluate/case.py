@@ -282,27 +282,35 @@ class CaseFile(Part):
     Attributes:
         about: What its cases have in common.
         world: What is so in all of them, unless a case says otherwise.
+        never: Words that must not be said in any of them.
         cases: The cases.
     """
 
     about: str = ""
     world: Mapping[str, Any] = Field(default_factory=dict)
+    never: Words = ()
     cases: tuple[Case, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _shared_world(cls, data: Any) -> Any:
-        shared = data.get("world") if isinstance(data, dict) else None
-        cases = data.get("cases") if isinstance(data, dict) else None
-        if not isinstance(shared, dict) or not isinstance(cases, list):
+    def _shared(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("cases"), list):
             return data
-        joined = [
-            {**case, "world": {**shared, **case.get("world", {})}}
-            if isinstance(case, dict) and isinstance(case.get("world", {}), dict)
-            else case
-            for case in cases
-        ]
-        return {**data, "cases": joined}
+        return {**data, "cases": [_joined(data, case) for case in data["cases"]]}
+
+
+def _joined(file: dict[str, Any], case: Any) -> Any:
+    """Return ``case`` with what it shares with the others of its file."""
+    if not isinstance(case, dict):
+        return case
+    joined = dict(case)
+    world, own = file.get("world", {}), case.get("world", {})
+    if isinstance(world, dict) and isinstance(own, dict):
+        joined["world"] = {**world, **own}
+    never, own = _several(file.get("never", ())), _several(case.get("never", ()))
+    if isinstance(never, (list, tuple)) and isinstance(own, (list, tuple)):
+        joined["never"] = [*never, *own]
+    return joined
 
 
 def load_cases(paths: Sequence[Path] = (CASES,)) -> tuple[Case, ...]:

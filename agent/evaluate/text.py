@@ -26,7 +26,7 @@ from agent.mind.understanding import Mind
 from agent.restaurant import load_restaurant
 from agent.settings import Settings
 
-PATIENCE: Final = 5
+PATIENCE: Final = 20
 """How often an embedder that was too late for a call is asked; a text case has no hurry."""
 
 

@@ -22,7 +22,7 @@ from agent.errors import MindError
 from agent.events import Expect
 from agent.mind.embedder import Embedding, Vector
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the weights' layout."""
 
 STATES: Final = tuple(Expect)
@@ -120,20 +120,27 @@ def move_features(
 
 
 class TopicSpace:
-    """A space in which questions about the same thing lie together, whatever their words."""
+    """What a question is about: the odds of each topic, and a place near its likes."""
 
     def __init__(self, weights: Weights) -> None:
-        """Use the layers ``topic.*`` and the topics' ``topic.centres``."""
+        """Use the layers ``topic.*``; ``topic.real`` tells topics from moves and none."""
         self._weights = weights
+        self._hidden = {k: v for k, v in weights.items() if k.startswith(("topic.0", "topic.1"))}
 
-    def place(self, vectors: Vector) -> Vector:
-        """Return the unit places of sentence vectors, shape (n, space)."""
-        return unit(relu_layers(vectors * EMBEDDING_SCALE, self._weights, "topic"))
+    def look(self, features: Vector) -> tuple[Vector, Vector]:
+        """Return places (n, space) and odds of the real topics (n, topics).
 
-    def odds(self, places: Vector) -> Vector:
-        """Return the probability of each trained topic, shape (n, topics)."""
-        sharpness = float(self._weights["topic.sharpness"])
-        return softmax(places @ self._weights["topic.centres"].T * sharpness)
+        The odds of a row sum to less than one where it is about none of them.
+        """
+        hidden = np.maximum(relu_layers(features, self._hidden, "topic"), 0.0)
+        odds = softmax(hidden @ self._weights["topic.2.w"] + self._weights["topic.2.b"])
+        return unit(hidden), odds * self._weights["topic.real"]
+
+
+def topic_features(vector: Vector, peak: Vector, words: str) -> Vector:
+    """Return what the topic layers see of a question."""
+    parts = (vector * EMBEDDING_SCALE, peak * EMBEDDING_SCALE, grams(words))
+    return np.concatenate(parts, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class FactBank:
         rows: For each row the index of its fact.
         vectors: Sentence vectors, shape (rows, dims).
         places: Their places in topic space.
-        odds: Their topic probabilities.
+        covers: Per fact, how much it is about each topic, shape (facts, topics).
         sets: Their content words.
     """
 
@@ -153,27 +160,34 @@ class FactBank:
     rows: npt.NDArray[np.intp]
     vectors: Vector
     places: Vector
-    odds: Vector
+    covers: Vector
     sets: tuple[frozenset[str], ...]
 
     @classmethod
     def of(
         cls,
         asked: Sequence[tuple[str, str]],
-        vectors: Sequence[Vector] | Vector,
+        vectors: Sequence[Vector],
+        peaks: Sequence[Vector],
         space: TopicSpace,
     ) -> FactBank:
-        """Return the bank of (fact id, way of asking) pairs."""
+        """Return the bank of (fact id, plain way of asking) pairs."""
         names = tuple(dict.fromkeys(name for name, _ in asked))
         place = {name: index for index, name in enumerate(names)}
-        rows = np.asarray(vectors, dtype=np.float32)
-        places = space.place(rows)
+        rows = np.array([place[name] for name, _ in asked], dtype=np.intp)
+        features = [
+            topic_features(vector, peak, text)
+            for vector, peak, (_, text) in zip(vectors, peaks, asked, strict=True)
+        ]
+        places, odds = space.look(np.array(features, dtype=np.float32))
+        covers = np.zeros((len(names), odds.shape[1]), np.float32)
+        np.maximum.at(covers, rows, odds)
         return cls(
             names,
-            np.array([place[name] for name, _ in asked], dtype=np.intp),
             rows,
+            np.array(vectors, dtype=np.float32),
             places,
-            space.odds(places),
+            covers,
             tuple(content(text) for _, text in asked),
         )
 
@@ -197,11 +211,13 @@ def content(text: str) -> frozenset[str]:
     return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
 
 
-def fact_features(vector: Vector, words: str, bank: FactBank, space: TopicSpace) -> Vector:
+def fact_features(
+    vector: Vector, peak: Vector, words: str, bank: FactBank, space: TopicSpace
+) -> Vector:
     """Return how ``words`` compare with each fact, shape (facts, features)."""
     count = len(bank.names)
-    place = space.place(vector[None])[0]
-    odds = space.odds(place[None])[0]
+    places, all_odds = space.look(topic_features(vector, peak, words)[None])
+    place, odds = places[0], all_odds[0]
     said = content(words)
 
     def best(scores: Vector, floor: float) -> Vector:
@@ -224,7 +240,7 @@ def fact_features(vector: Vector, words: str, bank: FactBank, space: TopicSpace)
 
     cosine = best(bank.vectors @ vector, -1.0)
     near = best(bank.places @ place, -1.0)
-    same_topic = mean(bank.odds @ odds)
+    about = np.asarray(bank.covers @ odds, dtype=np.float32)
     overlap = best(
         np.array(
             [
@@ -246,8 +262,10 @@ def fact_features(vector: Vector, words: str, bank: FactBank, space: TopicSpace)
         near * 3.0,
         mean(bank.places @ place) * 3.0,
         margin(near) * 3.0,
-        same_topic * 3.0,
-        np.full(count, float(odds.max()), np.float32) * 2.0,
+        about * 4.0,
+        margin(about) * 4.0,
+        np.full(count, float(odds.sum()), np.float32) * 2.0,
+        np.full(count, float(odds.sum()), np.float32) * 2.0 - about * 2.0,
         overlap * 2.0,
         np.minimum(unexplained, 2.0),
     ]
@@ -287,11 +305,11 @@ class Heads:
         features = move_features(embedding.vector, embedding.peak, words, expect, likeness)
         return sigmoid(relu_layers(features, self._weights, "move"))
 
-    def fact_odds(self, vector: Vector, words: str, bank: FactBank) -> Vector:
+    def fact_odds(self, embedding: Embedding, words: str, bank: FactBank) -> Vector:
         """Return, per fact of the bank, the probability that it answers ``words``."""
         if not bank.names:
             return np.zeros(0, np.float32)
-        features = fact_features(vector, words, bank, self.space)
+        features = fact_features(embedding.vector, embedding.peak, words, bank, self.space)
         return sigmoid(relu_layers(features, self._weights, "fact")[:, 0])
 
     def spans(self, embedding: Embedding, words: str, expect: Expect) -> dict[str, str]:

@@ -101,8 +101,13 @@ class Mind:
             return
         bank = None
         if self.heads is not None and asked:
-            rows = [one.vector for one in vectors[: len(asked)]]
-            bank = FactBank.of(asked, rows, self.heads.space)
+            ways = vectors[: len(asked)]
+            bank = FactBank.of(
+                [(name, plain(text)) for name, text in asked],
+                [one.vector for one in ways],
+                [one.peak for one in ways],
+                self.heads.space,
+            )
         self._facts, self._asked = facts, bank
 
     async def stop(self) -> None:
@@ -160,7 +165,7 @@ class Mind:
         odds = heads.move_odds(one, words, expect, likeness)
         if self._asked is None:
             return Unit(words, odds)
-        facts = heads.fact_odds(one.vector, words, self._asked)
+        facts = heads.fact_odds(one, words, self._asked)
         best = int(facts.argmax())
         return Unit(words, odds, self._asked.names[best], float(facts[best]))
 

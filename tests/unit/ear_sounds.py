@@ -68,4 +68,5 @@ def music(duration: float) -> Line:
 def slin16(*parts: Line) -> bytes:
     """Return the parts one after another as Asterisk hands them over: clipped, at 16 kHz."""
     line = np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
-    return soxr.resample(line, LINE_RATE, 2 * LINE_RATE).astype("<i2").tobytes()
+    wide: NDArray[np.int16] = soxr.resample(line, LINE_RATE, 2 * LINE_RATE)
+    return wide.astype("<i2").tobytes()

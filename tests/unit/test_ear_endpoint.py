@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ear.endpoint import LONG, MIDDLE, NAME, POLITE, SHORT, patience
+from agent.ear.endpoint import DECLINED, LONG, MIDDLE, NAME, POLITE, SHORT, patience
 from agent.events import Expect
 
 NUMBER = "three one six five five five zero one two three"
@@ -34,7 +34,8 @@ TABLE = [
     (Expect.YES_NO, "yes but", "unfinished", LONG),
     (Expect.YES_NO, "yes i'd like a different number", "ordinary", MIDDLE),
     (Expect.YES_NO, "no it's", "unfinished", LONG),
-    (Expect.MORE, "no", "complete_answer", SHORT),
+    (Expect.MORE, "no", "declined", DECLINED),
+    (Expect.MORE, "no thanks", "declined", DECLINED),
     (Expect.MORE, "no that's all thank you", "complete_answer", SHORT),
     (Expect.MORE, "yes what are your hours", "ordinary", MIDDLE),
     (Expect.PHONE_NUMBER, "three", "mid_number", LONG),

@@ -22,7 +22,7 @@ from agent.mind.slots import (
     read_phone,
     read_when,
 )
-from agent.mind.slots.phone import national_digits, read_digits
+from agent.mind.slots.phone import LOCAL, national_digits, read_digits
 from agent.mind.slots.when import merge
 from agent.mind.wording import Phrase
 
@@ -42,6 +42,7 @@ _DRASTIC: Final = frozenset(
     {MoveName.EMERGENCY, MoveName.SPAM, MoveName.ABUSE, MoveName.WRONG_NUMBER}
 )
 """Moves that may end the call: never on a weak likeness."""
+_PARTING: Final = frozenset({MoveName.GOODBYE, MoveName.THANKS})
 
 _REFUSAL: Final = re.compile(
     r"\b(?:rather not|prefer not|(?:don't|do not|won't|not going to) (?:want to )?"
@@ -49,6 +50,10 @@ _REFUSAL: Final = re.compile(
     r"|skip (?:it|that)|not comfortable|don't have (?:a |any )?(?:number|phone|cell|mobile))\b"
 )
 _NO: Final = re.compile(r"(?:(?:um|uh|oh|er|sorry) )*(?:no|nope|nah)\b")
+_YES: Final = re.compile(r"(?:(?:um|uh|oh|er) )*(?:yes|yeah|yep|yup|sure|correct)\b")
+_DONE: Final = re.compile(
+    r"\bthat(?:'s| is| was|'ll be| will be) (?:it|all|everything)\b|\bnothing else\b"
+)
 _ACKNOWLEDGING: Final = frozenset(
     ["okay", "ok", "alright", "all", "right", "great", "good", "perfect", "cool", "awesome",
      "thanks", "thank", "you", "so", "much", "very", "fine", "got", "it", "oh", "um", "uh"]
@@ -78,7 +83,8 @@ class Said:
         """Return ``heard`` with moves below `UNSURE` left out, drastic ones below `SURE`.
 
         Where something was read back or offered, words that begin with "no" are a no,
-        whatever else they were taken for: "no it's seven not four".
+        whatever else they were taken for: "no it's seven not four"; and a "yes" is not lost
+        to the goodbye behind it. "That's it" is a no to "anything else?".
         """
         sure = tuple(
             move
@@ -89,6 +95,11 @@ class Said:
         open_to_no = EXPECTS[asked] is Expect.YES_NO or asked is Ask.ASK_NAME
         if open_to_no and not answered and _NO.match(heard.text.lower()):
             sure = (Move(MoveName.NO), *sure)
+        elif EXPECTS[asked] is Expect.YES_NO and not answered and _YES.match(heard.text.lower()):
+            if sure and all(move.name in _PARTING for move in sure):
+                sure = (Move(MoveName.YES), *sure)
+        elif asked is Ask.MORE and _DONE.search(heard.text.lower()):
+            sure = (Move(MoveName.NO), *(move for move in sure if move.name != MoveName.YES))
         return cls(sure, heard.understanding.slots, heard.text)
 
     def has(self, *names: MoveName) -> bool:
@@ -160,9 +171,10 @@ def _confirm(turn: Turn, said: Said) -> bool:
     state = turn.state
     by_caller_id = state.asked is Ask.CONFIRM_CALLER_ID
     asked = turn.scene.caller if by_caller_id else state.candidate
-    if said.no and turn.state.agenda[0].echoed and _repair(turn, said):
-        return True
     reading = _number_or_repair(said, asked)
+    other = reading is not None and len(reading.digits) >= LOCAL
+    if said.no and not other and state.agenda[0].echoed and _repair(turn, said):
+        return True
     if reading and reading.status is PhoneStatus.COMPLETE and reading.number != asked:
         turn.put(candidate=reading.number, caller_declined=True, digits="")
     elif reading and reading.status is PhoneStatus.NO_AREA_CODE and not said.answer:
@@ -342,7 +354,8 @@ def _reading(turn: Turn, said: Said, *, sole: bool) -> tuple[When | None, Count 
     agenda = turn.state.agenda
     near = agenda[0].when.day if agenda and agenda[0].when else None
     when = read_when(said.slots.get(SlotName.WHEN, ""), now, hours, near=near)
-    size = read_count(said.slots.get(SlotName.SIZE, ""), sole=True)
+    # Beside a word for people the whole turn is read: a span may miss "three, no, four people".
+    size = read_count(said.text) or read_count(said.slots.get(SlotName.SIZE, ""), sole=True)
     size = size or read_count(said.text, sole=sole)
     if when is None and not (sole and size is not None):
         when = read_when(said.text, now, hours, near=near)

@@ -21,7 +21,7 @@ def leaves(turn: Turn, said: Said, *, taken: bool, started: bool) -> bool:
         return False
     idle = not turn.state.agenda and turn.before.asked in (Ask.MORE, Ask.HELP, Ask.HELP_HERE)
     done = idle and not turn.sentences and _is_done(turn, said)
-    if not done and not said.has(MoveName.GOODBYE):
+    if not done and not (said.has(MoveName.GOODBYE) and not _only_answers(turn, said)):
         return False
     if not said.no and not done:
         if pass_on_before_leaving(turn):
@@ -32,6 +32,15 @@ def leaves(turn: Turn, said: Said, *, taken: bool, started: bool) -> bool:
             return True
     turn.end("goodbye", Phrase.GOODBYE, final=False)
     return True
+
+
+def _only_answers(turn: Turn, said: Said) -> bool:
+    """Whether a "goodbye" gave day, time or number of people instead: "okay Tuesday then"."""
+    if turn.before.asked not in DETAIL_ASKS or not turn.state.agenda:
+        return False
+    was, now = turn.before.agenda[0], turn.state.agenda[0]
+    told = (was.when, was.size) != (now.when, now.size)
+    return told and not {"bye", "goodbye"} & set(said.text.lower().split())
 
 
 def _is_done(turn: Turn, said: Said) -> bool:

@@ -32,6 +32,11 @@ _NOT_A_TIME: Final = frozenset(
      "dollars", "minutes", "hours", "hour", "days", "weeks", "week", "minute"}
 )  # fmt: skip
 _TIME_LEADS: Final = frozenset({"at", "around", "about", "by", "say", "like", "maybe", "after"})
+_BESIDE: Final = _TIME_LEADS | frozenset(
+    {"for", "the", "then", "please", "okay", "ok", "yes", "yeah", "is", "it's", "fine", "good",
+     "works", "well", "um", "uh", "oh", "how"}
+)  # fmt: skip
+"""Words beside which a bare number still is the whole answer to "what time?"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +284,7 @@ def _read_time(
             return time(hour % 12 + (12 if after == "pm" else 0), minute), True
         if after in _NOT_A_TIME or before in ("party", "of", "double", "triple", "room", "with"):
             continue
-        stands_alone = used == len([w for w in words if w not in _TIME_LEADS | {"for", "the"}])
+        stands_alone = used == len([w for w in words if w not in _BESIDE])
         day_before = before in DAYS or before in ("tomorrow", "tonight", "today")
         leads = before in _TIME_LEADS or day_before
         if evident or leads or stands_alone or after in ("tonight", "tomorrow", "in"):
