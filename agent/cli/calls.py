@@ -16,6 +16,7 @@ from agent.errors import EvidenceError
 from agent.events import PromiseUpdated
 from agent.evidence.bundle import Bundle, bundle_folders, find_bundle, read_bundle
 from agent.evidence.measures import stages
+from agent.evidence.picture import draw
 from agent.settings import load_settings
 
 
@@ -60,9 +61,14 @@ def show(
         str, typer.Argument(metavar="ID", help="The id or its beginning; `last`; or a folder.")
     ] = "last",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw both voices over time into this SVG file.")
+    ] = None,
 ) -> None:
     """Show one call: what was said and done, when, and where the time went."""
     bundle = read_bundle(find_bundle(load_settings().calls, call_id))
+    if picture is not None:
+        picture.write_text(draw(bundle), encoding="utf-8")
     if as_json:
         print(json.dumps(_as_json(bundle), ensure_ascii=False))
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
@@ -44,7 +45,10 @@ async def _chat(restaurant: str, caller: str, *, verbose: bool) -> None:
         raise CaseError(f"There is no restaurant {restaurant!r}.", remedy=f"There are: {known}.")
     zone = ZoneInfo(load_restaurant(file).time_zone)
     now = datetime.now(zone).replace(tzinfo=None)
-    world = World(restaurant=restaurant, caller=caller, clock=now)
+    try:
+        world = World(restaurant=restaurant, caller=caller, clock=now)
+    except ValidationError as error:
+        raise CaseError(error.errors()[0]["msg"].removeprefix("Value error, ") + ".") from error
     console.print(HELP, style="dim")
     async with TextDriver(load_settings()) as driver:
         talk = Conversation(await driver.mind(restaurant), world)

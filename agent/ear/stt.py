@@ -50,7 +50,8 @@ def check_model(folder: Path) -> None:
             f"{folder} has the old flat layout (final.mdl at the top).",
             remedy="Use a Vosk model with the folders am, conf and graph.",
         )
-    needed = ["am/final.mdl", "conf/model.conf", "conf/mfcc.conf"]
+    features = "conf/fbank.conf" if (folder / "conf/fbank.conf").is_file() else "conf/mfcc.conf"
+    needed = ["am/final.mdl", "conf/model.conf", features]
     if (folder / "graph" / "HCLG.fst").is_file():
         needed.append("graph/words.txt")
     else:
@@ -60,9 +61,8 @@ def check_model(folder: Path) -> None:
     for name in needed:
         if not (folder / name).is_file():
             raise EarError(f"{folder} is no whole Vosk model: {name} is missing.", remedy=REMEDY)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix != ".md" and path.stat().st_size == 0:
-            raise EarError(f"The Vosk model's {path} is empty.", remedy=REMEDY)
+        if (folder / name).stat().st_size == 0:
+            raise EarError(f"The Vosk model's {folder / name} is empty.", remedy=REMEDY)
     _check_kinds(folder)
 
 

@@ -60,6 +60,6 @@ def weights_of(voice: Path) -> dict[str, Tensor]:
 def name_clusters(state: dict[str, Tensor]) -> None:
     """Let a cluster's symbol begin as its first sound, where the voice never learned it."""
     table = {symbol: ids[0] for symbol, ids in symbol_ids().items()}
-    for cluster in CLUSTERS:
+    for cluster in sorted(CLUSTERS, key=len):
         first = "aɪ" if cluster == "aɪɚ" else cluster[0]
         state["embedding.weight"][table[cluster]] = state["embedding.weight"][table[first]]

@@ -1,0 +1,24 @@
+"""Cutting a breath into its needs."""
+
+import pytest
+
+from agent.mind.clauses import MOST, clauses
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("is there parking and what time do you close", ["is there parking", "what time do you close"]),
+        ("i want to order some food what time do you close", ["i want to order some food", "what time do you close"]),
+        ("do you know what time you close", ["do you know what time you close"]),
+        ("two rolls and soup", ["two rolls soup"]),
+        ("my food was cold goodbye", ["my food was cold", "goodbye"]),
+        ("hello", ["hello"]),
+    ],
+)  # fmt: skip
+def test_cuts(words: str, parts: list[str]) -> None:
+    assert clauses(words) == parts
+
+
+def test_a_long_story_is_not_cut_without_end() -> None:
+    assert len(clauses(" and ".join(["we waited an hour"] * 20))) == MOST
