@@ -6,13 +6,15 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.errors import SettingsError
-from agent.events import Expect
+from agent.events import Expect, PromiseKind
+from agent.mind.dialogue import Dialogue, Heard
 from agent.restaurant import load_restaurant
 from agent.settings import load_settings
 
@@ -50,9 +52,13 @@ async def _ask(sentences: Iterable[str], *, as_json: bool) -> None:
     restaurant = load_restaurant(settings.restaurant)
     mind = Mind(settings, restaurant)
     await mind.start()
+    everything = frozenset(kind.value for kind in PromiseKind)
+    dialogue = Dialogue(restaurant, "", True, everything, datetime.now(UTC))
+    opened, _ = dialogue.open()
     try:
         for sentence in sentences:
             understood = await mind.understand(sentence, Expect.OPEN)
+            _, reply = dialogue.step(opened, Heard(understood, sentence))
             answer: dict[str, Any] = {
                 "text": sentence,
                 "moves": [
@@ -64,7 +70,7 @@ async def _ask(sentences: Iterable[str], *, as_json: bool) -> None:
                     for move in understood.moves
                 ],
                 "slots": dict(understood.slots),
-                "line": "",
+                "line": " ".join(one.text for one in reply.sentences),
                 "ms": round(understood.seconds * 1000, 1),
             }
             typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else _readable(answer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from agent.evaluate.case import OPEN, WORLDS, World
 from agent.evaluate.text import Conversation, Exchange, TextDriver
 from agent.mind.tools import SendLink, Tool
 from agent.restaurant import load_restaurant
+from agent.service.logs import configure_logs
 from agent.settings import load_settings
 
 HELP = "Type what a caller says; empty: silence; #1: key 1; Ctrl-D: hang up. Nothing is sent."
@@ -34,6 +36,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Talk to the mind by typing: what a caller would hear, and what would be sent."""
+        configure_logs(person=True, level=logging.ERROR)
         asyncio.run(_chat(restaurant, caller, verbose=verbose))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agent.cli.chat import exchange_lines
 from agent.evaluate.case import CASES, Level, Run, load_cases
 from agent.evaluate.text import Result, Status, TextDriver
+from agent.service.logs import configure_logs
 from agent.settings import load_settings
 
 EXIT_FAILED: Final = 1
@@ -80,6 +82,7 @@ def register(app: typer.Typer) -> None:
         Exits with 1 if a case fails or decides differently when repeated, with 2 if it
         could not be told. Pending cases are played and counted, and block nothing.
         """
+        configure_logs(person=True, level=logging.ERROR)
         cases = load_cases(paths or (CASES,))
         runs = [run for case in cases if only in case.case for run in case.runs()]
         if not runs:

@@ -341,10 +341,12 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 def _read(path: Path) -> tuple[Case, ...]:
     try:
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise CaseError(
-            f"{path}: can't be read ({error}).", remedy="Name a file or folder of cases."
+            f"{path}: can't be read ({error.strerror}).", remedy="Name a file or folder of cases."
         ) from error
+    except UnicodeDecodeError as error:
+        raise CaseError(f"{path}: is not UTF-8.", remedy="Save it as UTF-8.") from error
     try:
         root = yaml.compose(source, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:

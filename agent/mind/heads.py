@@ -31,7 +31,7 @@ STATES: Final = tuple(Expect)
 TAGS: Final = ("", "name", "size", "when")
 """What the slot head may call a word; the first is "no slot"."""
 
-GRAMS: Final = 2048
+GRAMS: Final = 1024
 """Buckets for words and pairs of words: form that a topical embedding loses."""
 
 EMBEDDING_SCALE: Final = 5.0

@@ -135,6 +135,18 @@ def yes_or_no(text: str) -> MoveName | None:
     return MoveName.YES if said_yes else None
 
 
+def lead_answer(text: str) -> tuple[MoveName | None, str]:
+    """Return the yes or no that a longer turn begins with, and the rest of it."""
+    words = text.split()
+    while words and words[0] in FILLERS - YES_WORDS:
+        words = words[1:]
+    if len(words) > 3 and words[0] in {"yes", "yeah", "yep", "yup", "sure", "correct"}:
+        return MoveName.YES, " ".join(words[1:])
+    if len(words) > 3 and words[0] in {"no", "nope", "nah"}:
+        return MoveName.NO, " ".join(words[1:])
+    return None, text
+
+
 def phone_span(text: str) -> str:
     """Return the longest run of digits and digit words that makes seven digits or more."""
     best: list[str] = []

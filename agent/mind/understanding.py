@@ -19,8 +19,8 @@ import structlog
 from agent.errors import MindError
 from agent.events import Expect, Move
 from agent.mind import rules
-from agent.mind.clauses import clauses
-from agent.mind.decision import Decider, Unit
+from agent.mind.clauses import LEAST, clauses
+from agent.mind.decision import MANNERS, MOST_MOVES, Decider, Unit
 from agent.mind.embedder import LOAD_SECONDS, Embedder, Embedding, plain
 from agent.mind.heads import QUESTION, FactBank, Heads, load_heads
 from agent.mind.moves import SURE, MoveName, SlotName, Understanding
@@ -128,8 +128,33 @@ class Mind:
         words = plain(text)
         understood = rules.answer_to(words, expect)
         if understood is None:
+            understood = await self._beside_yes_or_no(words, expect)
+        elif number := understood.slots.get(SlotName.PHONE):
+            understood = await self._beside(understood, words.replace(number, " "))
+        if understood is None:
             understood = await self._by_likeness(words, expect)
         return replace(understood, seconds=self._clock() - began)
+
+    async def _beside_yes_or_no(self, words: str, expect: Expect) -> Understanding | None:
+        """Return the meaning of "yes, and what time do you close?"; None if it is no such turn."""
+        answer, rest = rules.lead_answer(words)
+        if answer is None or expect not in (Expect.YES_NO, Expect.MORE):
+            return None
+        alone = Understanding((Move(answer),))
+        both = await self._beside(alone, rest)
+        return None if both is alone else both
+
+    async def _beside(self, answer: Understanding, rest: str) -> Understanding:
+        """Return ``answer`` with the needs voiced in the ``rest`` of the turn."""
+        if len(rest.split()) < LEAST:
+            return answer
+        more = await self._by_likeness(" ".join(rest.split()), Expect.MORE)
+        needs = [m for m in more.moves if m.name not in MANNERS | {MoveName.GIVES}]
+        sure = [m for m in needs if m.score >= SURE]
+        if not sure:
+            return answer
+        slots = {**more.slots, **answer.slots}
+        return Understanding((*answer.moves, *sure)[:MOST_MOVES], slots, by=more.by)
 
     async def _by_likeness(self, words: str, expect: Expect) -> Understanding:
         if self.fault is not None:

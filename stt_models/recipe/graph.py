@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +19,7 @@ import wordfreq
 from lexicon import Arc, build, run, write
 from phones import NOISE
 from pronounce import Dictionary
-from wordings import ROOT, Speaker, as_heard, wordings
+from wordings import turns
 
 SEED: Final = 20251123
 TURNS: Final = 400_000
@@ -60,53 +58,12 @@ UNKNOWN: Final = "[unk]"
 UNKNOWN_SHARE: Final = 1e-6
 """The acoustic model was never taught what noise is: the word for it must not swallow others."""
 
-TESTED: Final = (
-    ROOT / "stt_models" / "recipe" / "heldout" / "sentences.txt",
-    ROOT / "evals" / "callers" / "lines.toml",
-)
-
-SHORTEST_KEPT_OUT: Final = 3
-"""Test sentences of fewer words ("yes", "no thanks") are everybody's and stay in the text."""
-
-
-def kept_out() -> set[str]:
-    """Return the sentences of the tests, which must not be in the text."""
-    import tomllib
-
-    sentences = [line for line in TESTED[0].read_text(encoding="utf-8").splitlines() if line]
-    for section in tomllib.loads(TESTED[1].read_text(encoding="utf-8")).values():
-        sentences += section.values()
-    heard = {as_heard(sentence) for sentence in sentences}
-    return {sentence for sentence in heard if len(sentence.split()) >= SHORTEST_KEPT_OUT}
-
 
 def _census(kind: str, most: int) -> list[tuple[str, float]]:
     file = Path(names.__file__).parent / f"dist.{kind}"
     lines = itertools.islice(file.read_text(encoding="ascii").splitlines(), most)
     rows = (line.split() for line in lines)
     return [(row[0].lower(), float(row[1]) ** NAME_FLATTENING) for row in rows]
-
-
-def turns(many: int = TURNS, seed: int = SEED) -> Iterator[str]:
-    """Yield what callers say, the same every time, none of it from the tests."""
-    firsts = _census("female.first", FEMALE) + _census("male.first", MALE)
-    speaker = Speaker(seed, firsts, _census("all.last", LAST))
-    lines, weights = zip(*wordings(), strict=True)
-    cumulated = list(itertools.accumulate(weights))
-    chance = random.Random(seed + 1)
-    tested = kept_out()
-
-    def core() -> str:
-        while True:
-            [line] = chance.choices(lines, cum_weights=cumulated)
-            sentence = speaker.sentence(line)
-            if sentence and sentence not in tested:
-                return sentence
-
-    for _ in range(many):
-        turn = speaker.turn(core)
-        if turn not in tested:
-            yield turn
 
 
 def _general(dictionary: Dictionary) -> list[str]:
@@ -149,7 +106,8 @@ def main() -> None:
     folder: Path = parser.parse_args().out
     folder.mkdir(parents=True)
 
-    text = Counter(turns())
+    firsts = _census("female.first", FEMALE) + _census("male.first", MALE)
+    text = Counter(turns(TURNS, SEED, firsts, _census("all.last", LAST)))
     dictionary = Dictionary()
     vocabulary = {word for turn in text for word in turn.split()} | set(_general(dictionary))
     model = language(text, vocabulary)

@@ -160,9 +160,7 @@ def prune(model: Model, threshold: float) -> Model:
             if history == (BEGIN,):
                 reach[history] = model.table[()][END]
             elif history[0] == BEGIN and len(history) > 1:
-                reach[history] = weight(history[:-1]) * model.probability(
-                    history[:-1], history[-1]
-                )
+                reach[history] = weight(history[:-1]) * model.probability(history[:-1], history[-1])
             else:
                 reach[history] = (weight(history[:-1]) if len(history) > 1 else 1.0) * (
                     model.probability(history[:-1], history[-1])
@@ -186,7 +184,6 @@ def prune(model: Model, threshold: float) -> Model:
         # A longer history is reached through its front: its states must exist.
         for length in range(1, len(history)):
             pruned.table.setdefault(history[length:], {})
-    pruned.table = {history: here for history, here in pruned.table.items()}
     pruned.weigh()
     return pruned
 

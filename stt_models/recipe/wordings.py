@@ -6,6 +6,7 @@ in small letters with numbers as words, the way the recogniser writes.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import tomllib
@@ -19,32 +20,68 @@ ROOT: Final = HERE.parent.parent
 MIND: Final = ROOT / "llm_models" / "house"
 """The mind's wordings: what it can understand, the ear should be able to hear."""
 
-ONES: Final = "zero one two three four five six seven eight nine".split()
-TEENS: Final = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+ONES: Final = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+TEENS: Final = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+DAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+MONTHS: Final = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+ORDINALS: Final = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+]
+TESTED: Final = (
+    HERE / "heldout" / "sentences.txt",
+    ROOT / "evals" / "callers" / "lines.toml",
 )
-TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-DAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
-MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
-)
-ORDINALS: Final = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
-    "thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
 
-OPENERS: Final = (
-    "um|uh|yeah|yes|okay|so|hi|hello|well|actually|hey|oh|and|no|sorry|alright|hi there|hi um|"
-    "yeah hi|hello yes|good morning|good afternoon|good evening|um hi|okay so|yeah um|oh and|"
-    "excuse me|listen|also|hi i was wondering|please|yeah so|uh yeah|oh yeah|right|but|hi yes"
-).split("|")
-CLOSERS: Final = (
-    "please|thanks|thank you|okay|if that's possible|right|for me|today|if you can|if possible|"
-    "if that's okay|tonight|um|you know|real quick|sir|ma'am|then|though|too|again|or something"
-).split("|")
-JOINTS: Final = (
-    "and|and also|also|oh and|and then|but|and|because|so|um|and i was wondering|plus||||"
-).split("|")
+SHORTEST_KEPT_OUT: Final = 3
+"""Test sentences of fewer words ("yes", "no thanks") are everybody's and stay in the text."""
+
+
+MIND_WEIGHT: Final = 0.5
+"""A line of the mind's wordings weighs this much of a line of ours."""
 
 OPENER_SHARE: Final = 0.22
 CLOSER_SHARE: Final = 0.09
@@ -70,6 +107,15 @@ def as_heard(text: str) -> str:
     text = re.sub(r"\d", lambda m: f" {ONES[int(m[0])]} ", text)
     words = re.sub(r"[^a-z' ]", " ", text).split()
     return " ".join(word.strip("'") if word != "'" else "" for word in words).strip()
+
+
+def kept_out() -> set[str]:
+    """Return the sentences of the tests, which must not be in the text."""
+    sentences = [line for line in TESTED[0].read_text(encoding="utf-8").splitlines() if line]
+    for section in tomllib.loads(TESTED[1].read_text(encoding="utf-8")).values():
+        sentences += section.values()
+    heard = {as_heard(sentence) for sentence in sentences}
+    return {sentence for sentence in heard if len(sentence.split()) >= SHORTEST_KEPT_OUT}
 
 
 class Speaker:
@@ -136,11 +182,11 @@ class Speaker:
         draw = self._random.random
         text = cores()
         if draw() < JOINED_SHARE:
-            text = f"{text} {self._one(JOINTS)} {cores()}"
+            text = f"{text} {self._one(self._lists['joint'])} {cores()}"
         if draw() < OPENER_SHARE:
-            text = f"{self._one(OPENERS)} {text}"
+            text = f"{self._one(self._lists['opener'])} {text}"
         if draw() < CLOSER_SHARE:
-            text = f"{text} {self._one(CLOSERS)}"
+            text = f"{text} {self._one(self._lists['closer'])}"
         words = text.split()
         if draw() < BROKEN_SHARE and len(words) > 3:
             words = words[: self._random.randint(2, len(words) - 1)]
@@ -247,7 +293,7 @@ class Speaker:
                 f"{hour} {minute} {part}",
                 f"half past {hour}",
                 f"quarter {self._one(('to', 'past', 'after', 'till'))} {hour}",
-                f"{self._one(('ten', 'five', 'twenty'))} {self._one(('to', 'past', 'till'))} {hour}",
+                f"{self._one(('ten', 'five', 'twenty'))} {self._one(('to', 'past'))} {hour}",
                 self._one(("noon", "midnight", "lunch time", "dinner time")),
             ),
             (16, 2, 2, 1, 1),
@@ -362,9 +408,6 @@ def wordings() -> Iterator[tuple[str, float]]:
             yield from ((asked, MIND_WEIGHT) for asked in fact["asked"])
 
 
-MIND_WEIGHT: Final = 0.5
-
-
 def _sections(file: Path) -> Iterator[tuple[str, float]]:
     """Yield a file's wordings; a section's share is spread over its lines."""
     sections: list[tuple[float | None, list[str]]] = [(None, [])]
@@ -380,3 +423,36 @@ def _sections(file: Path) -> Iterator[tuple[str, float]]:
     for share, lines in sections:
         for line in lines:
             yield line, (share / len(lines) if share else 1.0)
+
+
+def turns(
+    many: int,
+    seed: int,
+    firsts: Sequence[tuple[str, float]],
+    lasts: Sequence[tuple[str, float]],
+) -> Iterator[str]:
+    """Yield what callers say, the same every time, none of it from the tests.
+
+    Args:
+        many: Turns to draw; the few that are test sentences are not replaced.
+        seed: Same seed, same turns.
+        firsts: First names with weights.
+        lasts: Last names with weights.
+    """
+    speaker = Speaker(seed, firsts, lasts)
+    lines, weights = zip(*wordings(), strict=True)
+    cumulated = list(itertools.accumulate(weights))
+    chance = random.Random(seed + 1)
+    tested = kept_out()
+
+    def core() -> str:
+        while True:
+            [line] = chance.choices(lines, cum_weights=cumulated)
+            sentence = speaker.sentence(line)
+            if sentence and sentence not in tested:
+                return sentence
+
+    for _ in range(many):
+        turn = speaker.turn(core)
+        if turn not in tested:
+            yield turn

@@ -1,9 +1,11 @@
 """``pickup eval`` and ``pickup chat`` as they are typed."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from agent.cli import app
@@ -18,6 +20,12 @@ cases:
 WRONG = ORDER.replace("confirm_caller_id", "spam")
 PENDING = WRONG.replace("    talk:", "    level: pending\n    why: it is no spam\n    talk:")
 NOWHERE = ORDER.replace("    talk:", "    world: {restaurant: nowhere}\n    talk:")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def command(*arguments: str, text: str = "") -> tuple[int, str]:

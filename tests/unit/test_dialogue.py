@@ -119,10 +119,41 @@ TALK = {
         > emergency:@0.48 | no it's seven not nine
         < confirm_number | 0 1 9 7
     """,
+    "digits of a number are no emergency": """
+        > order | order
+        > no | no
+        > gives | three one six five five five
+        > emergency:@0.9 | oh one nine nine
+        < confirm_number | That's 3 1 6, 5 5 5, 0 1 9 9.
+        > emergency:@0.9 | he fell down call nine one one
+        < emergency | call 9 1 1
+    """,
     "rather not, taken for something else": """
         > complaint details=x | my soup was cold
         > repeat:@0.49 | i'd rather not say
         < confirm_caller_id | Can the owner reach you
+    """,
+    "that's it is no yes to anything else": """
+        > answer:parking | parking
+        > yes | that's it thanks
+        < goodbye | Goodbye
+    """,
+    "that's it, and another question": """
+        > answer:parking | parking
+        > yes answer:delivery | that's all oh and do you deliver
+        < anything_else | We don't deliver ourselves. Orders are for pickup. Anything else?
+    """,
+    "that's it is a yes to what was read back": """
+        > order | order
+        > yes | that's it
+        < order_link |
+    """,
+    "taken up again, the goodbye is not repeated": """
+        > answer:parking | parking
+        > no | no
+        < goodbye | Goodbye
+        > order repeat:@0.5 | what oh i also want to order
+        < confirm_caller_id | I can text you our ordering link
     """,
     "okay is no yes to anything else": """
         > answer:parking | parking

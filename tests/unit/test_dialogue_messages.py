@@ -67,6 +67,37 @@ MESSAGES = {
         > no | no i said saturday
         < ask_name | Saturday, November 28th at 7 PM, for 4
     """,
+    "another number to call, not another time": """
+        > reservation | a table for four friday at seven
+        > gives name=anna | anna
+        < confirm_caller_id | 0 1 4 2
+        > gives | no call me at three one six five five five oh one nine nine
+        < confirm_number | That's 3 1 6, 5 5 5, 0 1 9 9. Is that right?
+        > yes | yes
+        < owner_message |
+    """,
+    "a size put right within the sentence, whatever the span": """
+        > reservation size=three | a table for three no four people friday at seven
+        < ask_name | Friday, November 27th at 7 PM, for 4
+    """,
+    "a bare time instead of one when it is closed": """
+        > reservation | a table for two on thursday at eleven pm
+        < ask_when | We're not open then. What other time would work?
+        > gives | eight then
+        < ask_name | Thursday, November 26th at 8 PM, for 2
+    """,
+    "a day that sounds like a goodbye": """
+        > reservation | a table for four on monday at six
+        < ask_when | We're closed on Mondays.
+        > goodbye:@0.6 | okay tuesday then
+        < ask_name | Tuesday, December 1st at 6 PM, for 4
+    """,
+    "a day and a goodbye": """
+        > reservation | a table for four at six
+        < ask_when | For what day?
+        > gives goodbye | on tuesday bye
+        < owner_message |
+    """,
     "all wrong": """
         > reservation | a table for four friday at seven
         > no | no

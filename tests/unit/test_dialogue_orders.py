@@ -159,6 +159,18 @@ ORDERS = {
         ! accepted
         < goodbye | Done. I just texted you the link. Goodbye.
     """,
+    "yes and goodbye in one breath, of which only the goodbye was understood": """
+        > order | order
+        > goodbye | yes thanks bye
+        < order_link |
+        ! accepted
+        < goodbye | I just texted you the link. Goodbye.
+    """,
+    "a goodbye is no yes": """
+        > order | order
+        > goodbye | okay bye
+        < goodbye | Goodbye
+    """,
     "by keys": """
         > order | order
         # 2

@@ -290,6 +290,8 @@ def test_amounts(words: str, cents: int | None) -> None:
         ("party of six tomorrow night", "Tuesday, November 24th"),
         ("in two weeks", "Monday, December 7th"),
         ("in half an hour", "Monday, November 23rd at 5:30 PM"),
+        ("eight then", "at 8 PM"),
+        ("okay eight is fine", "at 8 PM"),
     ],
 )
 def test_when(words: str, said: str) -> None:

@@ -55,7 +55,7 @@ class Said:
 
 def say(program: Path, lines: Sequence[str], *, sound: bool) -> list[Said]:
     """Let Flite say the lines; ``sound`` costs most of the time."""
-    command = [program] if sound else [program, "fast"]
+    command = [program.resolve(), *([] if sound else ["fast"])]
     text = "".join(line + "\n" for line in lines).encode("ascii", "ignore")
     data = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=True).stdout
     said: list[Said] = []
@@ -87,7 +87,7 @@ def say(program: Path, lines: Sequence[str], *, sound: bool) -> list[Said]:
 
 def constants(program: Path) -> dict[str, Any]:
     """Return slt's vocoder constants: rate, alpha, beta, gain, five FIR filters."""
-    values: dict[str, Any] = json.loads(subprocess.check_output([program, "info"]))
+    values: dict[str, Any] = json.loads(subprocess.check_output([program.resolve(), "info"]))
     return values
 
 

@@ -42,6 +42,8 @@ _DRASTIC: Final = frozenset(
     {MoveName.EMERGENCY, MoveName.SPAM, MoveName.ABUSE, MoveName.WRONG_NUMBER}
 )
 """Moves that may end the call: never on a weak likeness."""
+_NUMBER_ASKS: Final = frozenset({Ask.ASK_NUMBER, Ask.CONFIRM_NUMBER, Ask.CONFIRM_CALLER_ID})
+_NINE_ONE_ONE: Final = re.compile(r"\b(?:nine one one|9 ?1 ?1)\b", re.IGNORECASE)
 _PARTING: Final = frozenset({MoveName.GOODBYE, MoveName.THANKS})
 
 _REFUSAL: Final = re.compile(
@@ -84,12 +86,16 @@ class Said:
 
         Where something was read back or offered, words that begin with "no" are a no,
         whatever else they were taken for: "no it's seven not four"; and a "yes" is not lost
-        to the goodbye behind it. "That's it" is a no to "anything else?".
+        to the goodbye behind it. "That's it" is a no to "anything else?". Digits where a
+        number is asked for are never drastic: "oh one nine nine" resembles "nine one one".
         """
+        gives_number = asked in _NUMBER_ASKS and len(read_digits(heard.text)) > 1
+        harmless = gives_number and not _NINE_ONE_ONE.search(heard.text)
         sure = tuple(
             move
             for move in heard.understanding.moves
             if move.score >= (SURE if move.name in _DRASTIC else UNSURE)
+            and not (harmless and move.name in _DRASTIC)
         )
         answered = any(move.name in (MoveName.YES, MoveName.NO) for move in sure)
         open_to_no = EXPECTS[asked] is Expect.YES_NO or asked is Ask.ASK_NAME

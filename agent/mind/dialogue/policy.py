@@ -196,7 +196,8 @@ _KEYS: Final = {"1": MoveName.YES, "2": MoveName.NO}
 
 
 def _heard(turn: Turn, said: Said) -> None:
-    if turn.state.ended and not _reopens(turn, said):
+    resumed = turn.state.ended
+    if resumed and not _reopens(turn, said):
         turn.step = "ended"
         return
     if not _counted(turn) or _nuisance(turn, said):
@@ -205,7 +206,7 @@ def _heard(turn: Turn, said: Said) -> None:
     if turn.state.asked is Ask.WORKING:
         _while_working(turn, said)
         return
-    if said.has(MoveName.REPEAT) and not said.refuses:
+    if said.has(MoveName.REPEAT) and not said.refuses and not resumed:
         turn.sentences = list(turn.before.said)
         turn.put(unclear=0)
         return
