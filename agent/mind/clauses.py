@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -65,5 +66,5 @@ def _cut_at_starters(words: list[str]) -> list[str]:
         if since >= LEAST and before[-1] not in LEADING:
             cuts.append(len(before))
     edges = [0, *cuts, len(words)]
-    parts = [" ".join(words[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [" ".join(words[a:b]) for a, b in itertools.pairwise(edges)]
     return [part for part in parts if part]

@@ -38,17 +38,22 @@ COUNT_FLATTENING: Final = 0.5
 
 ORDER: Final = 3
 DISCOUNTS: Final = (0.9, 0.9)
-FLOOR: Final = 0.02
-"""Found on the development turns; see README.md."""
+"""Taken from the counts of pairs and triples."""
 
-PAIR_SHARE: Final = 0.5
+FLOOR: Final = 0.02
+"""Share of a caller's word that may be any word."""
+
+PAIR_SHARE: Final = 0.4
 """Share of a word's successors taken from the counted pairs of general English."""
 
-GENERAL_SHARE: Final = 0.25
+GENERAL_SHARE: Final = 0.3
 """Weight of general English in the mixture, found on the development turns."""
 
-THRESHOLD: Final = 2e-8
-"""Pruning, in nats."""
+THRESHOLD: Final = 3e-8
+"""Pruning: the change of the log-likelihood per word, in nats, that keeps an n-gram."""
+
+ANOTHER_SENTENCE: Final = 0.25
+"""Probability that a caller goes on with another sentence in the same turn."""
 
 SENTENCE_LENGTH: Final = 12.0
 """Words per sentence of general English, for its end's probability."""
@@ -121,7 +126,7 @@ def main() -> None:
 
     new = {word: relabelled.get(number, number) for word, number in ids.items()}
     new[""] = 0
-    arcs, final = ngram.arcs(model)
+    arcs, final = ngram.arcs(model, ANOTHER_SENTENCE)
     grammar: list[Arc] = [(a, new[word], new[word], cost, b) for a, word, cost, b in arcs]
     write(grammar, final, folder / "Gr.txt")
     run(

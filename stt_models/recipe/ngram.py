@@ -205,10 +205,17 @@ def perplexity(model: Model, sentences: Iterable[str], vocabulary: set[str]) -> 
     return math.exp(loss / words), unknown / (words + unknown)
 
 
-def arcs(model: Model) -> tuple[list[tuple[int, str, float, int]], dict[int, float]]:
+def arcs(
+    model: Model, another: float
+) -> tuple[list[tuple[int, str, float, int]], dict[int, float]]:
     """Return the model as an acceptor: arcs ``(from, word, cost, to)`` and final costs.
 
-    State 0 begins a sentence; an arc with the empty word backs off. Costs are -ln P.
+    State 0 begins a sentence; an arc with the empty word backs off, or leads from a sentence's
+    end to the beginning of the next. Costs are -ln P.
+
+    Args:
+        model: The model.
+        another: Probability that a turn goes on with another sentence.
     """
     numbers: dict[History, int] = {(BEGIN,): 0}
     for history in model.table:
@@ -226,10 +233,13 @@ def arcs(model: Model) -> tuple[list[tuple[int, str, float, int]], dict[int, flo
         source = numbers[history]
         for word, p in here.items():
             if word == END:
-                final[source] = -math.log(p)
+                final[source] = -math.log(p * (1 - another))
+                # Not from the empty history: the next sentence would need no word.
+                if history and history != (BEGIN,):
+                    out.append((source, "", -math.log(p * another), 0))
             else:
                 out.append((source, word, -math.log(p), state((*history, word)[-longest:])))
         if history:
-            cost = -math.log(max(model.weights[history], 1e-12))
+            cost = -math.log(max(model.weights[history], SMALLEST))
             out.append((source, "", cost, state(history[1:])))
     return out, final

@@ -98,6 +98,27 @@ MESSAGES = {
         > gives goodbye | on tuesday bye
         < owner_message |
     """,
+    "okay is no detail": """
+        > message | can i leave a message
+        > gives details=okay | okay
+        < ask_details | What would you like me to tell the owner?
+        > gives | it's about the invoice
+        < ask_name | And your name
+    """,
+    "more of the story instead of a name": """
+        > message | can i leave a message
+        > gives | it's about an invoice
+        < ask_name | And your name, please?
+        > gives | the one from last month that was sent twice
+        < ask_name | And your name, please?
+        > gives | paul
+        < confirm_caller_id | 0 1 4 2
+    """,
+    "no, never mind, taken for a goodbye": """
+        > message | can i leave a message
+        > no goodbye | no never mind
+        < anything_else | All right. Anything else?
+    """,
     "all wrong": """
         > reservation | a table for four friday at seven
         > no | no

@@ -107,5 +107,7 @@ def load(path: Path) -> Iterator[Sentence]:
     ):
         span = slice(symbol_end - symbols, symbol_end)
         yield Sentence(
-            data["ids"][span], data["durations"][span], data["frames"][frame_end - length : frame_end]
+            data["ids"][span],
+            data["durations"][span],
+            data["frames"][frame_end - length : frame_end],
         )

@@ -54,7 +54,10 @@ class Voice(nn.Module):
         self.register_buffer("stretch", stretch)
 
     def forward(
-        self, input: Tensor, input_lengths: Tensor, scales: Tensor  # noqa: A002 - Piper's name
+        self,
+        input: Tensor,
+        input_lengths: Tensor,
+        scales: Tensor,  # noqa: A002 - Piper's name
     ) -> tuple[Tensor, Tensor]:
         """Return the sound [1, 1, 1, samples] and the frames of each id [1, 1, ids].
 
@@ -65,7 +68,7 @@ class Voice(nn.Module):
         """
         ids = input[:, : input_lengths[0]][:, ::2]
         encoded, timing = self.net.encode(ids)
-        wanted = torch.expm1(timing[0]).clamp(min=0.0) * self.stretch[ids[0]] * scales[1]
+        wanted = (torch.exp(timing[0]) - 1).clamp(min=0.0) * self.stretch[ids[0]] * scales[1]
         # Rounding the ends, not the lengths, keeps the sum right.
         ends = torch.round(torch.cumsum(wanted, 0))
         ends = torch.cat([ends[:-1], torch.maximum(ends[-1:], ends[-2:-1] + _LAST_FRAMES)])

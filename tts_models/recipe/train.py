@@ -129,7 +129,9 @@ def train(
             if used >= 1:
                 break
             # Half a cosine, so that the last tenth settles.
-            pace = min(1, (step + 1) / _WARM_STEPS) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * used))
+            pace = min(1, (step + 1) / _WARM_STEPS) * max(
+                0.01, 0.5 + 0.5 * math.cos(math.pi * used)
+            )
             for group in optimizer.param_groups:
                 group["lr"] = peak * pace
             scores = score(net, batch, weights)

@@ -123,7 +123,9 @@ class Vocoder(nn.Module):
         loudness = torch.exp(cepstra @ self.magnitude) * self.gain
         angle = cepstra @ self.phase
         cosine, sine = loudness * torch.cos(angle), loudness * torch.sin(angle)
-        spectrum = torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], 1)
+        spectrum = torch.cat(
+            [real * cosine - imaginary * sine, real * sine + imaginary * cosine], 1
+        )
         sound = nn.functional.conv_transpose1d(spectrum.t()[None], self.synthesis, stride=HOP)
         return sound[0, 0, : f0.shape[0] * HOP]
 

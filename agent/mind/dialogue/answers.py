@@ -306,8 +306,13 @@ def read_need(turn: Turn, kind: str, said: Said) -> Need:
     return Need(kind, (said.text,), detailed=told, when=when, size=size)
 
 
+_GOING_ALONG: Final = _ACKNOWLEDGING | {"yes", "yeah", "yep", "sure", "please", "uh-huh", "hi"}
 LONG_STORY: Final = 10
 """Words from which a complaint needs no "what happened?"."""
+
+LONGEST_NAME: Final = 6
+"""Words, spelled letters left out, of the longest answer that holds but a name: "yes this is
+Tom from the farm"."""
 
 _TELLING: Final = frozenset(
     {MoveName.GIVES, MoveName.MESSAGE, MoveName.COMPLAINT, MoveName.CATERING, MoveName.RESERVATION}
@@ -320,6 +325,8 @@ def _details(turn: Turn, said: Said) -> bool:
     when, size = _reading(turn, said, sole=sole)
     has_slots = any(name in said.slots for name in (SlotName.DETAILS, SlotName.WHEN, SlotName.SIZE))
     told = has_slots or when is not None or size is not None or said.has(*_TELLING)
+    if not said.refuses and set(said.text.lower().split()) <= _GOING_ALONG:
+        return False  # "okay" to "what would you like me to tell the owner?"
     asks_owner = need.kind != RESERVATION and said.has(MoveName.UNKNOWN)
     if said.no and not told and need.kind == OTHER:
         turn.say(Phrase.ALL_RIGHT)
@@ -377,6 +384,9 @@ def _name(turn: Turn, said: Said) -> bool:
         return True
     if not said.has(MoveName.GIVES) and SlotName.NAME not in said.slots:
         return False
+    if SlotName.NAME not in said.slots and len(re.findall(r"[\w']{2,}", said.text)) > LONGEST_NAME:
+        change(turn, replace(need, words=(*need.words, said.text)))
+        return True  # more of the story; the name is asked for again
     name = read_name(said.slots.get(SlotName.NAME, "")) or read_name(said.text)
     turn.put(name=name)
     return bool(name)

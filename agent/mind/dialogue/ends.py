@@ -21,7 +21,7 @@ def leaves(turn: Turn, said: Said, *, taken: bool, started: bool) -> bool:
         return False
     idle = not turn.state.agenda and turn.before.asked in (Ask.MORE, Ask.HELP, Ask.HELP_HERE)
     done = idle and not turn.sentences and _is_done(turn, said)
-    if not done and not (said.has(MoveName.GOODBYE) and not _only_answers(turn, said)):
+    if not done and (not said.has(MoveName.GOODBYE) or _stays(turn, said)):
         return False
     if not said.no and not done:
         if pass_on_before_leaving(turn):
@@ -34,13 +34,17 @@ def leaves(turn: Turn, said: Said, *, taken: bool, started: bool) -> bool:
     return True
 
 
-def _only_answers(turn: Turn, said: Said) -> bool:
-    """Whether a "goodbye" gave day, time or number of people instead: "okay Tuesday then"."""
-    if turn.before.asked not in DETAIL_ASKS or not turn.state.agenda:
+def _stays(turn: Turn, said: Said) -> bool:
+    """Whether what was taken for a goodbye only answered the question about details.
+
+    "Okay Tuesday then" gave one of them, "no, never mind" dropped the message.
+    """
+    if turn.before.asked not in DETAIL_ASKS or {"bye", "goodbye"} & set(said.text.lower().split()):
         return False
+    if len(turn.state.agenda) < len(turn.before.agenda):
+        return True
     was, now = turn.before.agenda[0], turn.state.agenda[0]
-    told = (was.when, was.size) != (now.when, now.size)
-    return told and not {"bye", "goodbye"} & set(said.text.lower().split())
+    return (was.when, was.size) != (now.when, now.size)
 
 
 def _is_done(turn: Turn, said: Said) -> bool:

@@ -1,0 +1,133 @@
+"""``pickup models``: which models there are, fetch one, see whether one fits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from agent.errors import SetupError
+from agent.service import models as service
+from agent.service.model_check import CHECKS
+from agent.settings import load_settings
+
+group = typer.Typer(help="The ear's, the mouth's and the mind's models.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_Name = Annotated[str, typer.Argument(help="As `pickup models list` calls it.")]
+
+
+@group.command("list")
+def list_models(as_json: _Json = False) -> None:
+    """Show what the catalogues offer and what is here."""
+    home = load_settings().home
+    rows = [_row(model, home) for model in service.catalogue()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("for", "model", "here", "MB", "checksum", "licence", "note")
+    for row in rows:
+        size = "" if row["megabytes"] is None else f"{row['megabytes']:g}"
+        table.add_row(
+            row["kind"],
+            row["name"],
+            row["here"],
+            size,
+            "yes" if row["checksum"] else "none",
+            row["licence"],
+            row["note"],
+        )
+    Console().print(table)
+
+
+@group.command("pull")
+def pull_model(name: _Name, as_json: _Json = False) -> None:
+    """Fetch a model; a download that was cut off goes on where it ended."""
+    home = load_settings().home
+    model = service.find(name, service.catalogue())
+    console = Console(stderr=True)
+    console.print(f"{model.name}: {model.licence}", highlight=False)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+    )
+    tasks: dict[str, Any] = {}
+
+    def on_progress(file: str, there: int, whole: int | None) -> None:
+        if file not in tasks:
+            tasks[file] = bar.add_task(file, total=whole)
+        bar.update(tasks[file], completed=there, total=whole)
+
+    with bar:
+        pulled = asyncio.run(service.pull(model, home, on_progress))
+    setting = f"PICKUP_MODELS__{model.kind.upper()}={pulled.path}"
+    if as_json:
+        report = {
+            "name": model.name,
+            "path": str(pulled.path),
+            "unverified": list(pulled.unverified),
+            "was_here": pulled.was_here,
+            "setting": setting,
+        }
+        typer.echo(json.dumps(report))
+        return
+    typer.echo("It was here already." if pulled.was_here else "It is here and fits.")
+    if pulled.unverified:
+        typer.echo(
+            f"Not verified: the catalogue has no checksum of {', '.join(pulled.unverified)}. "
+            "Its form was checked, not its origin."
+        )
+    typer.echo(f"Use it with: {setting}")
+
+
+@group.command("check")
+def check_model(
+    what: Annotated[str, typer.Argument(help="A name of the catalogue, or a file or folder.")],
+    kind: Annotated[
+        str, typer.Option("--for", help="ear, mouth or mind; needed for a file or folder.")
+    ] = "",
+    as_json: _Json = False,
+) -> None:
+    """See whether a model fits, with the reason if it doesn't."""
+    if kind and kind not in CHECKS:
+        raise SetupError(f"There is no {kind}.", remedy=f"Say one of: {', '.join(CHECKS)}.")
+    path = Path(what)
+    if not kind:
+        home = load_settings().home
+        model = service.find(what, service.catalogue())
+        kind, path = model.kind, service.place(model, home)
+        if not service.is_here(model, home):
+            raise SetupError(f"{what} is not here.", remedy=f"Fetch it: pickup models pull {what}")
+    fits = CHECKS[kind](path)
+    typer.echo(json.dumps({"for": kind, "path": str(fits)}) if as_json else f"{fits} fits.")
+
+
+def _row(model: service.Model, home: Path) -> dict[str, Any]:
+    if model.ships:
+        here = "ships"
+    else:
+        here = "pulled" if service.is_here(model, home) else ""
+    return {
+        "kind": model.kind,
+        "name": model.name,
+        "here": here,
+        "path": str(service.place(model, home)),
+        "megabytes": model.megabytes,
+        "checksum": model.ships or all(source.sha256 for source in model.sources),
+        "licence": model.licence,
+        "note": model.note,
+    }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``pickup``."""
+    app.add_typer(group, name="models")
