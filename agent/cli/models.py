@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from agent.errors import SetupError
 from agent.service import models as service
@@ -31,19 +29,15 @@ def list_models(as_json: _Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("for", "model", "here", "MB", "checksum", "licence", "note")
+    console = Console()
     for row in rows:
-        size = "" if row["megabytes"] is None else f"{row['megabytes']:g}"
-        table.add_row(
-            row["kind"],
-            row["name"],
-            row["here"],
-            size,
-            "yes" if row["checksum"] else "none",
-            row["licence"],
-            row["note"],
-        )
-    Console().print(table)
+        size = "" if row["megabytes"] is None else f", {row['megabytes']:g} MB"
+        here = row["here"] or f"pickup models pull {row['name']}"
+        unknown = "" if row["checksum"] else "; no checksum known"
+        console.print(f"[bold]{row['kind']}: {row['name']}[/bold]{size} ({here})", highlight=False)
+        console.print(f"    {row['licence']}{unknown}", highlight=False)
+        if row["note"]:
+            console.print(f"    {row['note']}", highlight=False)
 
 
 @group.command("pull")
@@ -68,7 +62,7 @@ def pull_model(name: _Name, as_json: _Json = False) -> None:
         bar.update(tasks[file], completed=there, total=whole)
 
     with bar:
-        pulled = asyncio.run(service.pull(model, home, on_progress))
+        pulled = service.pull(model, home, on_progress)
     setting = f"PICKUP_MODELS__{model.kind.upper()}={pulled.path}"
     if as_json:
         report = {
@@ -112,14 +106,11 @@ def check_model(
 
 
 def _row(model: service.Model, home: Path) -> dict[str, Any]:
-    if model.ships:
-        here = "ships"
-    else:
-        here = "pulled" if service.is_here(model, home) else ""
+    pulled = "pulled" if service.is_here(model, home) else ""
     return {
         "kind": model.kind,
         "name": model.name,
-        "here": here,
+        "here": "ships" if model.ships else pulled,
         "path": str(service.place(model, home)),
         "megabytes": model.megabytes,
         "checksum": model.ships or all(source.sha256 for source in model.sources),

@@ -7,18 +7,19 @@ If-Range). Only a whole file that fits its size and checksum gets its name.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import http
+import http.client
 import ipaddress
 import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from agent.errors import SetupError
 
@@ -49,7 +50,11 @@ class Fetched:
     resumed: int
 
 
-async def fetch(
+class _CutOff(Exception):
+    """The connection ended early, or brought what doesn't continue the part."""
+
+
+def fetch(
     url: str,
     out: Path,
     *,
@@ -71,87 +76,105 @@ async def fetch(
             expected. What arrived stays for the next try unless it is wrong.
     """
     _check_scheme(url)
-    if out.exists() and (found := await asyncio.to_thread(_sha256, out)) == (sha256 or found):
+    if out.exists() and (found := _sha256(out)) == (sha256 or found):
         return Fetched(out, found, bool(sha256), out.stat().st_size)
-    part, tag = out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.part.etag")
-    resumed = part.stat().st_size if part.exists() else 0
-    timeout = aiohttp.ClientTimeout(sock_connect=_QUIET_SECONDS, sock_read=_QUIET_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
-        for attempt in range(1, _TRIES + 1):
-            before = part.stat().st_size if part.exists() else 0
-            try:
-                await _take(session, url, part, tag, size, on_progress)
-                break
-            except (aiohttp.ClientError, TimeoutError) as error:
-                there = part.stat().st_size if part.exists() else 0
-                if attempt == _TRIES or there <= before:
-                    raise SetupError(
-                        f"{url} can't be fetched ({type(error).__name__}: {error}).",
-                        remedy=f"Try again: it goes on after {there:,} bytes.",
-                    ) from error
-    found = await asyncio.to_thread(_sha256, part)
-    if sha256 and found != sha256.lower():
-        part.unlink()
-        tag.unlink(missing_ok=True)
+    part = _Part(out)
+    resumed = part.size
+    for attempt in range(1, _TRIES + 1):
+        before = part.size
+        try:
+            _take(url, part, size, on_progress)
+            break
+        except (_CutOff, OSError, http.client.HTTPException) as error:
+            if attempt == _TRIES or part.size <= before:
+                raise SetupError(
+                    f"{url} can't be fetched ({error}).",
+                    remedy=f"Try again: it goes on after {part.size:,} bytes.",
+                ) from error
+    found = _sha256(part.path)
+    if sha256 and found != sha256:
+        part.drop()
         raise SetupError(
             f"{url} isn't the file the catalogue means: its sha256 is {found}, not {sha256}.",
             remedy="Nothing of it was kept. If the publisher made a new version, check it and "
             "change the catalogue.",
         )
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(out)
-    tag.unlink(missing_ok=True)
+    part.finish(out)
     return Fetched(out, found, bool(sha256), resumed)
 
 
-async def _take(
-    session: aiohttp.ClientSession,
-    url: str,
-    part: Path,
-    tag: Path,
-    size: int | None,
-    on_progress: Progress,
-) -> None:
-    there = part.stat().st_size if part.exists() else 0
-    etag = tag.read_text("utf-8") if tag.exists() else ""
-    if there and not etag:
-        # Without knowing what it is a part of, two versions could be glued together.
-        part.unlink()
-        there = 0
-    headers = {"Range": f"bytes={there}-", "If-Range": etag} if there else {}
-    async with session.get(url, headers=headers) as answer:
-        if answer.status == 416 and there:
-            part.unlink()
-            raise aiohttp.ClientPayloadError("the part was longer than the file; it is begun anew")
-        if answer.status not in {200, 206}:
+class _Part:
+    """The unfinished file, and of which version of the whole it is a part."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out.with_name(f"{out.name}.part")
+        self._tag = out.with_name(f"{out.name}.part.etag")
+        if not self._tag.exists():
+            # Without knowing what it is a part of, two versions could be glued together.
+            self.drop()
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def etag(self) -> str:
+        return self._tag.read_text("utf-8") if self._tag.exists() else ""
+
+    def remember(self, etag: str) -> None:
+        if etag and not etag.startswith("W/"):  # a weak one doesn't promise the same bytes
+            self._tag.write_text(etag, "utf-8")
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._tag.unlink(missing_ok=True)
+
+    def finish(self, out: Path) -> None:
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self.path.replace(out)
+        self._tag.unlink(missing_ok=True)
+
+
+def _take(url: str, part: _Part, size: int | None, on_progress: Progress) -> None:
+    """Bring the rest of the file into ``part``."""
+    there = part.size if part.etag else 0
+    headers = {"Range": f"bytes={there}-", "If-Range": part.etag} if there else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - `fetch` checked it
+    try:
+        answer = urllib.request.urlopen(request, timeout=_QUIET_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and there:
+                part.drop()
+                raise _CutOff("what was there didn't fit and was dropped") from error
             raise SetupError(
-                f"{url} can't be fetched: the server answers {answer.status} {answer.reason}.",
+                f"{url} can't be fetched: the server answers {error.code} {error.reason}.",
                 remedy="Look at the address in the catalogue; the file may have moved.",
-            )
-        if answer.status == 206 and _first_byte(answer) != there:
-            raise aiohttp.ClientPayloadError("the server sent another part than was asked for")
-        if answer.status == 200:
+            ) from error
+    with answer:
+        if answer.status == http.HTTPStatus.OK:
             there = 0
-        strong = answer.headers.get("ETag", "")
-        if strong and not strong.startswith("W/"):
-            tag.write_text(strong, "utf-8")
-        whole = None if answer.content_length is None else there + answer.content_length
-        if size is not None and whole is not None and whole != size:
+        elif _first_byte(answer) != there:
+            raise _CutOff("the server sent another part than was asked for")
+        length = answer.headers.get("Content-Length")
+        whole = size if length is None else there + int(length)
+        if size not in {None, whole}:
             raise SetupError(
                 f"{url} has {whole:,} bytes, the catalogue says {size:,}.",
                 remedy="The publisher changed it; check the new one and change the catalogue.",
             )
-        with part.open("ab" if there else "wb") as file:
-            async for chunk in answer.content.iter_chunked(_CHUNK):
+        part.remember(answer.headers.get("ETag", ""))
+        with part.path.open("ab" if there else "wb") as file:
+            while chunk := answer.read(_CHUNK):
                 file.write(chunk)
                 there += len(chunk)
-                on_progress(there, whole or size)
-    if (whole or size) not in {None, there}:
-        raise aiohttp.ClientPayloadError(f"the connection ended after {there:,} bytes")
+                on_progress(there, whole)
+    if whole not in {None, there}:
+        raise _CutOff(f"the connection ended after {there:,} of {whole:,} bytes")
 
 
-def _first_byte(answer: aiohttp.ClientResponse) -> int | None:
+def _first_byte(answer: Any) -> int | None:
     match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 

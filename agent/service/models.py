@@ -8,7 +8,6 @@ in a hidden folder beside that, so nobody ever loads half a model.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +115,7 @@ def catalogue(checkout: Path = CHECKOUT) -> list[Model]:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"])) or "the entry"
                 raise SetupError(
-                    f"{path}, {entry.get('name', 'an entry without name')}: {where}: {first['msg']}.",
+                    f"{path}, {entry.get('name', 'no name')}: {where}: {first['msg']}.",
                     remedy="Correct the catalogue.",
                 ) from error
     return models
@@ -149,7 +149,7 @@ def is_here(model: Model, home: Path, checkout: Path = CHECKOUT) -> bool:
     return folder.is_dir() if model.ships else (folder / MANIFEST).is_file()
 
 
-async def pull(
+def pull(
     model: Model, home: Path, on_progress: FileProgress = lambda _name, _there, _all: None
 ) -> Pulled:
     """Fetch a model, check it, and put it in its place in one step.
@@ -176,13 +176,12 @@ async def pull(
     sums: dict[str, str] = {}
     unverified: list[str] = []
     for source in model.sources:
-        out = part / source.name
-        fetched = await fetch(
+        fetched = fetch(
             source.url,
-            out,
+            part / source.name,
             sha256=source.sha256,
             size=source.bytes,
-            on_progress=lambda there, whole, name=source.name: on_progress(name, there, whole),
+            on_progress=partial(on_progress, source.name),
         )
         sums[source.name] = fetched.sha256
         if not fetched.verified:
@@ -194,7 +193,7 @@ async def pull(
         "sha256": sums,
         "unverified": unverified,
     }
-    await asyncio.to_thread(_settle, part, target, check, manifest)
+    _settle(part, target, check, manifest)
     return Pulled(check(target), tuple(unverified), was_here=False)
 
 
@@ -231,11 +230,12 @@ def _unpack(archive: Path, folder: Path) -> Path:
                         f"{archive.name} wants to write outside its folder ({member.filename}).",
                         remedy="Don't use this archive.",
                     )
-            file.extractall(folder)  # noqa: S202 - every member was looked at above
+            # Every member was looked at above.
+            file.extractall(folder)
     except (zipfile.BadZipFile, EOFError) as error:
         raise SetupError(
             f"{archive.name} is no zip file ({error}).",
             remedy="Look at the address in the catalogue; a web page saved as a zip is usual.",
         ) from error
-    inside = list(folder.iterdir())
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+    top = list(folder.iterdir())
+    return top[0] if len(top) == 1 and top[0].is_dir() else folder

@@ -382,8 +382,8 @@ def calibrate(
 ) -> dict[str, float]:
     """Return the gates for facts, from development questions to the example restaurant.
 
-    A fact is said from where one unknown question in a hundred would get one, and asked
-    back from where one in twelve would.
+    Half of the unknown development questions are near misses on purpose ("do you have a
+    vegetarian cookbook"), so the shares allowed here are far above those of real calls.
     """
     restaurant = load_restaurant(RESTAURANT)
     asked = [(fact.id, plain(text)) for fact in restaurant.facts for text in fact.asked]
@@ -403,7 +403,7 @@ def calibrate(
         else:
             unknown.append(float(odds[best]))
     gates = {}
-    for name, allowed in (("fact", 0.01), ("check", 0.08)):
+    for name, allowed in (("fact", 0.03), ("check", 0.12)):
         gate = max(0.2, float(np.quantile(unknown, 1 - allowed)))
         right = np.mean([odds > gate and good for odds, good in known])
         print(f"  example facts, {name} {gate:.2f}: right {right:.3f} of {len(known)}, "

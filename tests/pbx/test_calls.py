@@ -44,6 +44,7 @@ from agent.service.stack import Stack
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ORDER = str(Path(__file__).with_name("order.toml"))
+ORDER_SLOW = str(Path(__file__).with_name("order-slow.toml"))
 CALLER = "+13165550188"
 PATIENCE_SECONDS = 30.0
 
@@ -328,7 +329,7 @@ async def test_redis_down_in_mid_call_is_told_and_the_promise_is_kept_once(stack
             struck.set()
             stack.redis.stop()
 
-    outcome = await one_call(stack, ORDER, strike)
+    outcome = await one_call(stack, ORDER_SLOW, strike)
     stack.redis.start()
     await kept_once_after_pending(stack, outcome)
 
@@ -338,7 +339,7 @@ async def test_twilio_failing_in_mid_call_is_told_and_the_promise_is_kept_once(
 ) -> None:
     assert stack.standin is not None
     stack.standin.order(Fault.TOO_MANY, count=4, seconds=3)
-    outcome = await one_call(stack, ORDER)
+    outcome = await one_call(stack, ORDER_SLOW)
     await kept_once_after_pending(stack, outcome)
 
 

@@ -128,6 +128,29 @@ TALK = {
         > emergency:@0.9 | he fell down call nine one one
         < emergency | call 9 1 1
     """,
+    "yes to are you still there is no yes to the number": """
+        > order | order
+        ~ 1
+        < silence_prompt | Are you still there?
+        > yes | yeah i'm here
+        < confirm_caller_id | Is the number ending in 0 1 4 2 the right one
+        > yes | yes
+        < order_link |
+    """,
+    "the question asked again may be answered": """
+        > order | order
+        ~ 1
+        ~ 2
+        < silence_prompt | I'm still here. Is the number ending in 0 1 4 2 the right one
+        > yes | yes
+        < order_link |
+    """,
+    "an answer to the number after are you still there": """
+        > order | order
+        ~ 1
+        > yes | yes that's right
+        < order_link |
+    """,
     "rather not, taken for something else": """
         > complaint details=x | my soup was cold
         > repeat:@0.49 | i'd rather not say
@@ -190,6 +213,8 @@ TALK = {
         < waiting |
         ~ 2
         < silence_prompt | Are you still there?
+        > yes | yes
+        < confirm_caller_id | ending in 0 1 4 2
         > yes | yes
         < order_link |
     """,

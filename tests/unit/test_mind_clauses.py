@@ -4,18 +4,20 @@ import pytest
 
 from agent.mind.clauses import MOST, clauses
 
+CLOSE = "what time do you close"
+
 
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ("is there parking and what time do you close", ["is there parking", "what time do you close"]),
-        ("i want to order some food what time do you close", ["i want to order some food", "what time do you close"]),
+        (f"is there parking and {CLOSE}", ["is there parking", CLOSE]),
+        (f"i want to order some food {CLOSE}", ["i want to order some food", CLOSE]),
         ("do you know what time you close", ["do you know what time you close"]),
         ("two rolls and soup", ["two rolls soup"]),
         ("my food was cold goodbye", ["my food was cold", "goodbye"]),
         ("hello", ["hello"]),
     ],
-)  # fmt: skip
+)
 def test_cuts(words: str, parts: list[str]) -> None:
     assert clauses(words) == parts
 

@@ -38,12 +38,12 @@ def test_more_than_yes_or_no_is_left_to_the_heads(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "span"),
     [
-        ("it's three one six five five five oh one four two", "three one six five five five oh one four two"),
+        ("it's three one six five five five oh one two", "three one six five five five oh one two"),
         ("316 555 0142", "316 555 0142"),
         ("my number is 3165550142 thanks", "3165550142"),
         ("table for four at seven", ""),
     ],
-)  # fmt: skip
+)
 def test_the_span_of_a_phone_number(text: str, span: str) -> None:
     assert rules.phone_span(text) == span
 

@@ -33,8 +33,8 @@ _CONSONANTS = {
     "dʒ": "jh", "ʔ": "t", "x": "k", "ɬ": "l",
 }  # fmt: skip
 _LIKE = {symbol: set(phones.split()) for symbol, phones in (_VOWELS | _CONSONANTS).items()}
-_PHONE_VOWELS = set("aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw".split())
-_GLIDES = set("ɹ r l w j y er ɚ ɜ ɜː".split())
+_PHONE_VOWELS = set().union(*(phones.split() for phones in _VOWELS.values()))
+_GLIDES = {"ɹ", "r", "l", "w", "j", "y", "er", "ɚ", "ɜ", "ɜː"}
 _MARKS = set("ˈˌːˑ̩̃ʲ̪")
 _PUNCTUATION = set(" ,.?!;:'\"()-—")
 _EDGES = set("^$")

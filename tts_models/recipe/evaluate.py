@@ -20,7 +20,6 @@ import wave
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soxr
@@ -146,23 +145,20 @@ def pocketsphinx(lines: Sequence[str], folder: Path) -> Callable[[NDArray[np.int
     return hear
 
 
-def vosk(model: Path) -> Callable[[NDArray[np.int16]], list[str]]:
-    """Return Pickup's own recogniser, with its own language model."""
+def vosk(lines: Sequence[str], model: Path) -> Callable[[NDArray[np.int16]], list[str]]:
+    """Return a Vosk model with the lines' words as its grammar (a bigram, made by Vosk)."""
     import vosk as engine
 
     engine.SetLogLevel(-1)
     loaded = engine.Model(str(model))
+    grammar = json.dumps([" ".join(words_of(line)) for line in lines])
 
     def hear(narrow: NDArray[np.int16]) -> list[str]:
-        recogniser = engine.KaldiRecognizer(loaded, RATE)
+        recogniser = engine.KaldiRecognizer(loaded, RATE, grammar)
         wide = soxr.resample(narrow.astype(np.float32), PHONE_RATE, RATE)
-        pcm = np.round(wide).astype("<i2").tobytes()
-        said = []
-        for at in range(0, len(pcm), 6400):
-            if recogniser.AcceptWaveform(pcm[at : at + 6400]):
-                said.append(json.loads(recogniser.Result())["text"])
-        said.append(json.loads(recogniser.FinalResult())["text"])
-        return [word for word in " ".join(said).split() if word != "[unk]"]
+        recogniser.AcceptWaveform(np.round(wide).astype("<i2").tobytes())
+        said = json.loads(recogniser.FinalResult())["text"].split()
+        return [word for word in said if word != "[unk]"]
 
     return hear
 
@@ -261,3 +257,59 @@ def _cheapest(costs: NDArray[np.float64]) -> list[tuple[int, int]]:
         way = int(np.argmin([total[i - 1, j - 1], total[i - 1, j], total[i, j - 1]]))
         i, j = i - (way != 2), j - (way != 1)
     return path
+
+
+# ── all of it ───────────────────────────────────────────────────────────────────────────
+
+
+def compare(voices: dict[str, Path], flite: Path, ear: Path) -> dict[str, dict[str, float]]:
+    """Return all figures of the voices, of Flite and of espeak-ng; print them as they come.
+
+    Args:
+        voices: Piper voices by name.
+        flite: The dumper.
+        ear: A Vosk model.
+    """
+    lines = held_out()
+    teacher, _ = by_flite(flite, lines)
+    speakers = {"flite slt": teacher}
+    report: dict[str, dict[str, float]] = {"flite slt": {}}
+    for name, voice in voices.items():
+        speakers[name], report[name] = by_piper(voice, lines)
+    speakers["espeak-ng"], report["espeak-ng"] = by_espeak(lines), {}
+    with tempfile.TemporaryDirectory() as folder:
+        recognisers = {
+            "wer pocketsphinx": pocketsphinx(lines, Path(folder)),
+            "wer vosk": vosk(lines, ear),
+        }
+        for name, sounds in speakers.items():
+            if sounds is not teacher:
+                far = [distance(*pair) for pair in zip(teacher, sounds, strict=True)]
+                for key in far[0]:
+                    report[name][key] = float(np.mean([item[key] for item in far]))
+            for recogniser, hear in recognisers.items():
+                report[name] |= _word_errors(recogniser, hear, lines, sounds)
+            figures = "  ".join(f"{key} {value:.3f}" for key, value in report[name].items())
+            print(f"  {name}: {figures}", flush=True)
+    return report
+
+
+def _word_errors(
+    name: str,
+    hear: Callable[[NDArray[np.int16]], list[str]],
+    lines: Sequence[str],
+    sounds: Sequence[Sound],
+) -> dict[str, float]:
+    """Return the word error rate, and its standard error over lines (bootstrap)."""
+    counts = np.array(
+        [
+            (errors(words_of(line), hear(through_the_phone(sound))), len(words_of(line)))
+            for line, sound in zip(lines, sounds, strict=True)
+        ]
+    )
+    picks = np.random.default_rng(0).integers(len(counts), size=(1000, len(counts)))
+    some = counts[picks].sum(1)
+    return {
+        name: float(counts[:, 0].sum() / counts[:, 1].sum()),
+        f"{name} error": float((some[:, 0] / some[:, 1]).std()),
+    }

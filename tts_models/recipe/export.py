@@ -54,19 +54,16 @@ class Voice(nn.Module):
         self.register_buffer("stretch", stretch)
 
     def forward(
-        self,
-        input: Tensor,
-        input_lengths: Tensor,
-        scales: Tensor,  # noqa: A002 - Piper's name
+        self, symbols: Tensor, input_lengths: Tensor, scales: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the sound [1, 1, 1, samples] and the frames of each id [1, 1, ids].
 
         Args:
-            input: Ids with a pad after each, [1, ids].
+            symbols: Ids with a pad after each, [1, ids].
             input_lengths: How many of them count, [1].
             scales: Noise, length, and one that is not used, [3].
         """
-        ids = input[:, : input_lengths[0]][:, ::2]
+        ids = symbols[:, : input_lengths[0]][:, ::2]
         encoded, timing = self.net.encode(ids)
         wanted = (torch.exp(timing[0]) - 1).clamp(min=0.0) * self.stretch[ids[0]] * scales[1]
         # Rounding the ends, not the lengths, keeps the sum right.

@@ -9,7 +9,6 @@ does by itself when the voice's configuration lists them as ``vowel_clusters``.
 from __future__ import annotations
 
 import json
-import os
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -28,7 +27,7 @@ CEPSTRA = 25
 BANDS = 5
 """Strengths of the mixed excitation."""
 
-CLUSTERS = "aɪɚ aɪ aʊ ɔɪ eɪ oʊ tʃ dʒ iː uː ɑː ɔː ɜː".split()
+CLUSTERS = ("aɪɚ", "aɪ", "aʊ", "ɔɪ", "eɪ", "oʊ", "tʃ", "dʒ", "iː", "uː", "ɑː", "ɔː", "ɜː")
 """Sounds written with several symbols; the longest match wins, as in Piper."""
 
 Floats = NDArray[np.float32]
@@ -111,8 +110,3 @@ def symbol_ids() -> dict[str, list[int]]:
             table[cluster] = [free]
             free += 1
     return table
-
-
-def main_environment() -> dict[str, str]:
-    """Return the environment of a child that shall use one core only."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

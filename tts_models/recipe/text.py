@@ -19,29 +19,53 @@ LONGEST = 190
 BARE_SHARE = 0.16
 """Part of the sentences that also occur without their punctuation, in lower case."""
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_MINUTES = (
+
+def _choices(text: str) -> list[str]:
+    return text.split("|")
+
+
+_ONES = _choices(
+    "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
+    "fifteen|sixteen|seventeen|eighteen|nineteen"
+)
+_TENS = _choices("twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety")
+_MINUTES = _choices(
     " o'clock|| thirty| fifteen| forty five| twenty| oh five| ten| fifty|"
     " twenty five| thirty five| oh eight"
-).split("|")
-_HALVES = ["", "", "", " p m", " a m", " tonight", " in the evening", " in the morning"]
-_SIMPLE = "eat|taste the soup|transfer calls|take payments|see your order|drive|cook".split("|")
-_RESTAURANT = (
+)
+_HALVES = _choices("||| p m| a m| tonight| in the evening| in the morning")
+_SIMPLE = _choices("eat|taste the soup|transfer calls|take payments|see your order|drive|cook")
+_RESTAURANT = _choices(
     "Hikari Sushi and Ramen|the Golden Dragon|Maple Street Kitchen|Casa {last}|{last}'s Grill|"
     "the {street} Diner|{first}'s Noodle House|Little {town} Bistro|{last} and {last}|"
     "the {adjective} {noun}|Sakura Garden|Taqueria {first}|Pho {last}|the {noun} and {noun}"
-).split("|")
-_REQUEST = (
+)
+_REQUEST = _choices(
     "place an order for pickup|order {number} {dish} to go|make a reservation for {party} {date}|"
     "book a table|tell me your hours|tell me how to get there from {street}|buy a gift card|"
     "speak to {name}|leave a message for {first}|order the {dish} without {dish}|"
     "reserve the back room for {occasion np}|check on my order|cancel my table|read me the menu|"
     "send the link to {phone}|pick up an order for {last}"
-).split("|")
+)
+
+
+KINDS = {
+    "first": "first_names", "last": "last_names", "dish": "dishes", "day": "days",
+    "month": "months", "street": "streets", "ordinal": "ordinals", "noun": "nouns",
+    "adjective": "adjectives", "verb": "verbs", "adverb": "adverbs", "town": "towns",
+    "preposition": "prepositions", "place": "places", "problem": "problems",
+    "thing": "things", "occasion": "occasions",
+}  # fmt: skip
+"""Blanks filled from a list of words.toml, by the list's name."""
+
+
+def words() -> dict[str, list[str]]:
+    """Return the lists of words.toml."""
+    text = tomllib.loads((FOLDER / "words.toml").read_text("utf-8"))
+    return {
+        name: [word.strip() for word in some.replace("\n", " ").split("|")]
+        for name, some in text.items()
+    }
 
 
 class Writer:
@@ -53,22 +77,11 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self._dice = random.Random(seed)
-        text = tomllib.loads((FOLDER / "words.toml").read_text("utf-8"))
-        self._words = {
-            name: [word.strip() for word in words.replace("\n", " ").split("|")]
-            for name, words in text.items()
-        }
+        self._words = words()
         self._lines, self._weights = _templates((FOLDER / "lines.txt").read_text("utf-8"))
-        kinds = {
-            "first": "first_names", "last": "last_names", "dish": "dishes", "day": "days",
-            "month": "months", "street": "streets", "ordinal": "ordinals", "noun": "nouns",
-            "adjective": "adjectives", "verb": "verbs", "adverb": "adverbs", "town": "towns",
-            "preposition": "prepositions", "place": "places", "problem": "problems",
-            "thing": "things", "occasion": "occasions",
-        }  # fmt: skip
         self._blanks: dict[str, Callable[[], str]] = {
             blank: lambda kind=kind: self._any(kind)  # type: ignore[misc]
-            for blank, kind in kinds.items()
+            for blank, kind in KINDS.items()
         }
         self._blanks |= {
             "name": lambda: f"{self._any('first_names')} {self._any('last_names')}",
@@ -113,10 +126,8 @@ class Writer:
     def _filled(self, template: str) -> str:
         text = template
         while found := re.search(r"\{([^{}]+)\}|\(([^()]*)\)", text):
-            if found[1]:
-                part = self._blanks[found[1]]()
-            else:
-                part = self._dice.choice(found[2].split("|"))
+            blank, choices = found.groups()
+            part = self._blanks[blank]() if blank else self._dice.choice(choices.split("|"))
             text = text[: found.start()] + part + text[found.end() :]
         text = re.sub(r"\s+([,.!?])", r"\1", " ".join(text.split()))
         return text[0].upper() + text[1:]

@@ -60,6 +60,10 @@ _ACKNOWLEDGING: Final = frozenset(
     ["okay", "ok", "alright", "all", "right", "great", "good", "perfect", "cool", "awesome",
      "thanks", "thank", "you", "so", "much", "very", "fine", "got", "it", "oh", "um", "uh"]
 )  # fmt: skip
+_HERE: Final = frozenset(
+    ["yes", "yeah", "yep", "yup", "i'm", "i", "am", "here", "still", "hello", "hi", "sorry", "oh",
+     "um", "uh", "there"]
+)  # fmt: skip
 _CALLER_ID: Final = re.compile(
     r"\b(?:this (?:number|one|phone)|same (?:number|one|phone)|calling (?:from|on|with)"
     r"|number (?:on|in) your)\b"
@@ -133,6 +137,12 @@ class Said:
         """Whether it is only "okay", "great", "thanks": no yes to "anything else?"."""
         words = self.text.lower().split()
         return bool(words) and all(word in _ACKNOWLEDGING for word in words)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it only answers "are you still there?"."""
+        words = self.text.lower().split()
+        return bool(words) and all(word in _HERE for word in words)
 
     @property
     def refuses(self) -> bool:
@@ -311,7 +321,7 @@ LONG_STORY: Final = 10
 """Words from which a complaint needs no "what happened?"."""
 
 LONGEST_NAME: Final = 6
-"""Words, spelled letters left out, of the longest answer that holds but a name: "yes this is
+"""Words, spelled letters left out, of the longest answer that holds but a name: "this is
 Tom from the farm"."""
 
 _TELLING: Final = frozenset(

@@ -153,11 +153,13 @@ def _silence(turn: Turn, silence: Silence) -> None:
         return
     # A caller who asked for a moment is left in peace one silence longer.
     prompt = silence.count - turn.state.patient
+    turn.put(hailed=False)
     turn.step = "silence_prompt"
     if turn.state.asked is Ask.WORKING:
         turn.ask_again()
     elif prompt == 1:
         turn.say(Phrase.STILL_THERE)
+        turn.put(hailed=True)
     elif prompt == 2:
         turn.say(Phrase.STILL_HERE)
         turn.ask_again()
@@ -202,7 +204,11 @@ def _heard(turn: Turn, said: Said) -> None:
         return
     if not _counted(turn) or _nuisance(turn, said):
         return
-    turn.put(patient=False)
+    hailed = turn.state.hailed
+    turn.put(patient=False, hailed=False)
+    if hailed and said.is_here:
+        turn.ask_again()  # that was no yes to what was asked before
+        return
     if turn.state.asked is Ask.WORKING:
         _while_working(turn, said)
         return

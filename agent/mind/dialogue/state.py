@@ -197,6 +197,7 @@ class DialogueState:
         unclear: Turns in a row that were not understood.
         abuse: Abusive turns.
         patient: The caller asked for a moment.
+        hailed: The last thing said was "are you still there?".
         closing: The caller said goodbye while something was still to be done.
         ended: The call is ending.
         final: It can't be taken up again.
@@ -224,6 +225,7 @@ class DialogueState:
     unclear: int = 0
     abuse: int = 0
     patient: bool = False
+    hailed: bool = False
     closing: bool = False
     ended: bool = False
     final: bool = False
