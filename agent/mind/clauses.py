@@ -59,7 +59,7 @@ def clauses(words: str) -> list[str]:
 
 def _cut_at_starters(words: list[str]) -> list[str]:
     text = " ".join(words)
-    cuts = []
+    cuts: list[int] = []
     for match in STARTERS.finditer(text):
         before = text[: match.start()].split()
         since = len(before) - (cuts[-1] if cuts else 0)

@@ -83,6 +83,7 @@ class Embedder:
         self._path = model
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
         self._model: Any = None
+        self._stopped = False
         self._pieces: dict[str, int] = {}
 
     async def start(self) -> None:
@@ -113,9 +114,11 @@ class Embedder:
         return done
 
     async def stop(self) -> None:
-        """Free the model. A pass under way is not waited for."""
-        self._worker.submit(self._free)
-        self._worker.shutdown(wait=False)
+        """Free the model, once. A pass under way is not waited for."""
+        if not self._stopped:
+            self._stopped = True
+            self._worker.submit(self._free)
+            self._worker.shutdown(wait=False)
 
     async def _on_worker(self, job: Any, *, within: float) -> Any:
         try:

@@ -12,7 +12,7 @@ CLOSE: Final = 0.7
 """Share of common words (of all words of both) from which two turns are the same turn."""
 
 SHORT: Final = 4
-"""Held-out turns with fewer words ("no thank you") are everybody's and may be taught."""
+"""Turns with fewer words ("no thank you") are everybody's and may be taught."""
 
 
 class HeldOut:
@@ -34,6 +34,8 @@ class HeldOut:
     def is_close(self, text: str) -> bool:
         """Return whether ``text`` is nearly one of the held-out turns."""
         words = frozenset(plain(text).split())
+        if len(words) < SHORT:
+            return False
         common: dict[int, int] = {}
         for word in words:
             for index in self._where.get(word, ()):
