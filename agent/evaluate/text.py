@@ -14,20 +14,20 @@ from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from agent.errors import MindError, PickupError, UnbackedClaim
+from agent.errors import PickupError, UnbackedClaim
 from agent.evaluate.case import CALLER_LEFT, OPEN, Run, ToolUse, Turn, World
 from agent.events import Expect, Outcome, PromiseKind, Sentence, SentenceKind
-from agent.mind import claims, rules
+from agent.mind import claims
 from agent.mind.dialogue import Dialogue, Heard, Input, Keys, Reply, Silence, ToolDone
-from agent.mind.embedder import plain
 from agent.mind.moves import Understanding
 from agent.mind.tools import PassMessage, SendLink, Tool
 from agent.mind.understanding import Mind
 from agent.restaurant import load_restaurant
 from agent.settings import Settings
 
-PATIENCE: Final = 20
-"""How often an embedder that was too late for a call is asked; a text case has no hurry."""
+PATIENCE: Final = 60.0
+"""Seconds that a decision may take: a text case has no hurry, and a busy machine must not
+change what is decided. In calls it is `agent.mind.understanding.DEADLINE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Conversation:
         """Return what comes of the caller's words.
 
         Raises:
-            MindError: The embedder is missing or was late every time.
+            MindError: The embedder is missing or broken.
         """
         understood = await self._understand(text)
         return self._step(Heard(understood, text), understood)
@@ -124,12 +124,7 @@ class Conversation:
     async def _understand(self, text: str) -> Understanding:
         if self._mind.fault is not None:
             raise self._mind.fault
-        for _ in range(PATIENCE):
-            understood = await self._mind.understand(text, self._expect)
-            by_default = understood.by == "rules" and not rules.answer_to(plain(text), self._expect)
-            if not by_default:
-                return understood
-        raise MindError("The embedder was late.", remedy="Run it again on a quieter machine.")
+        return await self._mind.understand(text, self._expect)
 
     def _step(self, given: Input, understood: Understanding | None = None) -> Exchange:
         if not isinstance(given, Silence):
@@ -250,7 +245,12 @@ class TextDriver:
         """
         if restaurant not in self._minds:
             world = World(restaurant=restaurant)
-            mind = Mind(self.settings, load_restaurant(world.file), clock=lambda: 0.0)
+            mind = Mind(
+                self.settings,
+                load_restaurant(world.file),
+                clock=lambda: 0.0,
+                deadline=PATIENCE,
+            )
             await mind.start()
             self._minds[restaurant] = mind
         return self._minds[restaurant]

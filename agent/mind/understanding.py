@@ -28,8 +28,10 @@ from agent.mind.recall import Bank, load_examples
 from agent.restaurant import Restaurant
 from agent.settings import Settings
 
-DEADLINE: Final = 0.25
-"""Seconds a decision may take; usual is 0.01 to 0.04, the rest is waiting for other calls."""
+DEADLINE: Final = 0.5
+"""Seconds the embedder may take; usual is 0.01 to 0.04, the rest is waiting for other calls.
+
+Half a second of silence is better than keywords' guess; more would be taken for a dead line."""
 
 FACT_GATE: Final = 0.6
 """Without heads: cosine from which a fact is said. Of 500 unseen turns, at 0.5 two in a
@@ -50,11 +52,20 @@ class Mind:
         restaurant: Restaurant,
         *,
         clock: Callable[[], float] = time.perf_counter,
+        deadline: float = DEADLINE,
     ) -> None:
-        """Remember the models' places and what this restaurant can answer."""
+        """Remember the models' places and what this restaurant can answer.
+
+        Args:
+            settings: Says where the models are.
+            restaurant: Its facts can be answered.
+            clock: Measures how long a decision took, seconds.
+            deadline: How long one may take, seconds; then the keyword rules serve.
+        """
         self._settings = settings
         self._restaurant = restaurant
         self._clock = clock
+        self._deadline = deadline
         self._embedder = Embedder(settings.models.embedder)
         self._moves = Bank([], [])
         self._facts = Bank([], [])
@@ -162,7 +173,7 @@ class Mind:
         parts = clauses(words)
         texts = [words, *parts] if len(parts) > 1 else [words]
         try:
-            embedded = await self._embedder.embed(texts, within=DEADLINE)
+            embedded = await self._embedder.embed(texts, within=self._deadline)
         except MindError as error:
             log.error("the embedder failed, keyword rules serve", reason=str(error))
             return rules.by_keywords(words, expect, self._restaurant)

@@ -40,4 +40,7 @@ class HeldOut:
         for word in words:
             for index in self._where.get(word, ()):
                 common[index] = common.get(index, 0) + 1
-        return any(n >= CLOSE * len(words | self._turns[i]) for i, n in common.items())
+        return any(
+            n >= CLOSE * len(words) and n >= CLOSE * len(words | self._turns[i])
+            for i, n in common.items()
+        )

@@ -1,9 +1,11 @@
 """The held-out turns are kept apart from what teaches the mind."""
 
+import importlib
 import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,27 +17,35 @@ HOUSE = CHECKOUT / "llm_models" / "house"
 SETS = sorted((HOUSE / "heldout").glob("*.jsonl"))
 
 
+sys.path.insert(0, str(CHECKOUT / "llm_models" / "recipe"))
+
+apart: Any = importlib.import_module("apart")
+wordings: Any = importlib.import_module("wordings")
+
+
 def taught() -> set[str]:
     """Every example, and many ways to say every wording, as the mind reads them."""
-    sys.path.insert(0, str(CHECKOUT / "llm_models" / "recipe"))
-    try:
-        from wordings import Speaker, one_need, read_wordings
-    finally:
-        sys.path.pop(0)
-    turns = one_need(read_wordings(), Speaker(1), 12)
+    turns = wordings.one_need(wordings.read_wordings(), wordings.Speaker(1), 6)
     examples = tomllib.loads((HOUSE / "examples.toml").read_text("utf-8"))
     return {plain(t.text) for t in turns} | {plain(s) for ones in examples.values() for s in ones}
 
 
 def test_no_held_out_turn_is_taught() -> None:
-    known = {frozenset(text.split()) for text in taught()}
-    known = {words for words in known if len(words) >= 4}
+    known = taught()
+    held_out = apart.HeldOut(HOUSE / "heldout")
+    assert not [text for text in sorted(known) if held_out.is_close(text)]
     for path in SETS:
         for line in path.read_text("utf-8").splitlines():
-            words = frozenset(plain(json.loads(line)["text"]).split())
-            if len(words) >= 4:  # "no thank you" is said by everybody
-                same = [one for one in known if len(one & words) >= 0.7 * len(one | words)]
-                assert not same, f"{path.name}: {sorted(words)} is taught as {sorted(same[0])}"
+            text = plain(json.loads(line)["text"])
+            assert len(text.split()) < 4 or text not in known, f"{path.name}: {text}"
+
+
+def test_what_is_nearly_a_held_out_turn_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"text": "Do you have parking for a truck?"}', "utf-8")
+    held_out = apart.HeldOut(tmp_path)
+    assert held_out.is_close("um do you have parking for a truck")
+    assert not held_out.is_close("do you have a table for two")
+    assert not held_out.is_close("a truck")
 
 
 @pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
