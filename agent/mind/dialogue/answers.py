@@ -42,6 +42,9 @@ _DRASTIC: Final = frozenset(
     {MoveName.EMERGENCY, MoveName.SPAM, MoveName.ABUSE, MoveName.WRONG_NUMBER}
 )
 """Moves that may end the call: never on a weak likeness."""
+CONSENT: Final = 0.75
+"""A yes that has something sent must be surer than other moves; else it is asked again. Plain
+ones ("yes", "that's right") are read by rule and score 1; mumbling was seen to score 0.6."""
 _NUMBER_ASKS: Final = frozenset({Ask.ASK_NUMBER, Ask.CONFIRM_NUMBER, Ask.CONFIRM_CALLER_ID})
 _NINE_ONE_ONE: Final = re.compile(r"\b(?:nine one one|9 ?1 ?1)\b", re.IGNORECASE)
 _PARTING: Final = frozenset({MoveName.GOODBYE, MoveName.THANKS})
@@ -95,10 +98,12 @@ class Said:
         """
         gives_number = asked in _NUMBER_ASKS and len(read_digits(heard.text)) > 1
         harmless = gives_number and not _NINE_ONE_ONE.search(heard.text)
+        weighty = EXPECTS[asked] is Expect.YES_NO
         sure = tuple(
             move
             for move in heard.understanding.moves
             if move.score >= (SURE if move.name in _DRASTIC else UNSURE)
+            and not (move.name == MoveName.YES and weighty and move.score < CONSENT)
             and not (harmless and move.name in _DRASTIC)
         )
         answered = any(move.name in (MoveName.YES, MoveName.NO) for move in sure)
