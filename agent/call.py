@@ -113,6 +113,8 @@ class Call:
         """
         try:
             self._post(_started(self._leg))
+            if (lame := self._parts.mind.fault) is not None:
+                self._post(FaultSeen(at=self._leg.clock(), code=lame.code, message=str(lame)))
             async with asyncio.TaskGroup() as group:
                 conversation = group.create_task(self._converse())
                 conversation.add_done_callback(lambda _: self._cancel_tasks())

@@ -151,7 +151,11 @@ def vosk(lines: Sequence[str], model: Path) -> Callable[[NDArray[np.int16]], lis
 
     engine.SetLogLevel(-1)
     loaded = engine.Model(str(model))
-    grammar = json.dumps([" ".join(words_of(line)) for line in lines])
+    known = [
+        " ".join(word for word in words_of(line) if loaded.vosk_model_find_word(word) >= 0)
+        for line in lines
+    ]
+    grammar = json.dumps(known)
 
     def hear(narrow: NDArray[np.int16]) -> list[str]:
         recogniser = engine.KaldiRecognizer(loaded, RATE, grammar)
