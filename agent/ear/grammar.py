@@ -1,10 +1,10 @@
 """Which words the recogniser listens for, given what was asked, and spoken digits as digits.
 
-A runtime grammar makes digits surer, but it forces every sound into its own words: measured
-(docs/ear.md), half of the sentences said instead of a number turn into digits. So a free
-recogniser always listens. Only while a phone number is asked for does a second one, bound to
-digits, listen beside it, and its words count only where they complete a number that the free
-one began. Yes-or-no questions are heard freely: callers say too much else then.
+A runtime grammar forces every sound into its own words: of sentences said instead of a
+number, a digits-only grammar made digits of nearly all; of those said instead of a yes or no, a
+grammar of answers made a wrong yes or no of 111 in 133 (docs/ear.md). So a free recogniser
+always listens. Only while a phone number is asked for does a second one, bound to digits, listen
+beside it, and its words count only where they complete a number that the free one began.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def _number_phrases() -> tuple[str, ...]:
     """Return phrases from which Vosk counts a digit bigram in which any digit follows any.
 
     Vosk builds the grammar's bigram from its phrases. Single words would teach it that
-    speech ends after each of them (measured: half as many numbers right). There are 11
-    digit words, a prime, so walking round them in every step size passes every pair once.
+    speech ends after each of them (first graph, bound hearing alone: 35 of 70 numbers right
+    against 45 with walks and leads). There are 11 digit words, a prime, so
+    walking round them in every step size passes every pair once.
     """
     words = tuple(DIGITS)
     count = len(words)
@@ -102,7 +103,7 @@ def prefers_bound(free: list[str], bound: list[str]) -> bool:
     """Return whether the digit recogniser's words are the better hearing.
 
     They are if a number was begun and only they make it whole. Otherwise the free words
-    stand: where both are whole, they were right more often (measured).
+    stand: each alone, free hearing had 49 of 70 numbers right, bound 45 (first graph).
     """
     digit_words = sum(word in DIGITS or word in REPEATS for word in free)
     begun = digit_words >= NUMBER_BEGUN and 2 * digit_words >= len(free)
