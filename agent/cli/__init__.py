@@ -11,7 +11,18 @@ from rich.console import Console
 
 from agent.errors import PickupError
 
-GROUPS: Final = ("stack", "call", "calls", "ask", "chat", "eval", "hear", "say", "models", "promises")
+GROUPS: Final = (
+    "stack",
+    "call",
+    "calls",
+    "ask",
+    "chat",
+    "eval",
+    "hear",
+    "say",
+    "models",
+    "promises",
+)
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 
 app = typer.Typer(
