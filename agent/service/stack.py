@@ -19,6 +19,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+import structlog
 
 from agent.errors import SetupError
 from agent.evaluate.standin import TwilioStandIn
@@ -31,7 +32,10 @@ from agent.settings import Settings
 START_SECONDS: Final = 120.0
 """The first start speaks every phrase ahead; later ones take about two seconds."""
 STOP_SECONDS: Final = 8.0
-POLL_SECONDS: Final = 0.05
+KEEP_SECONDS: Final = 0.5
+"""How often it is looked whether Asterisk still runs."""
+
+log = structlog.get_logger()
 
 
 class Stack:
@@ -100,6 +104,18 @@ class Stack:
         self._on_step(what)
         await asyncio.to_thread(server.start)
         self._exit.push_async_callback(asyncio.to_thread, server.stop)
+        if server is self.pbx:
+            keeper = asyncio.create_task(self._keep_pbx(), name="pbx keeper")
+            self._exit.push_async_callback(_cancel, keeper)
+
+    async def _keep_pbx(self) -> None:
+        """Start the restaurant's Asterisk again when it crashed; systemd does so in production."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            if self.pbx.pid is None:
+                log.error("Asterisk died and is started again.", log=str(self.pbx.log_file))
+                await asyncio.to_thread(self.pbx.stop)
+                await asyncio.to_thread(self.pbx.start)
 
     async def _start_standin(self) -> TwilioStandIn:
         self._on_step("Twilio's stand-in")
@@ -176,6 +192,11 @@ def _pickup(command: str) -> list[str]:
 
 def _tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _stop_process(process: asyncio.subprocess.Process) -> None:

@@ -304,6 +304,25 @@ async def test_no_agent_means_apology_and_voicemail(stack: Stack) -> None:
 async def test_an_agent_that_dies_or_freezes_in_mid_call_is_replaced_by_the_apology(
     stack: Stack, fault: signal.Signals, record_property: Callable[[str, object], None]
 ) -> None:
+    before = stack.pbx.pid
+    try:
+        record_property("seconds_until_apology", await _strike(stack, fault))
+    except (AssertionError, TimeoutError):
+        # Asterisk 22.10.1 itself crashes now and then when an agent is killed (tests/pbx/crash.py):
+        # the stack starts it again, and the next caller must fare as this one should have.
+        if stack.pbx.pid == before:
+            raise
+        await until(lambda: stack.pbx.pid is not None)
+        record_property("seconds_until_apology", await _strike(stack, fault))
+    assert stack.agent is not None
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await stack.agent.ready()
+    await nothing_left(stack)
+    assert (await one_call(stack, ORDER)).ok
+
+
+async def _strike(stack: Stack, fault: signal.Signals) -> float:
+    """Kill or freeze the agent after its greeting; return the seconds until the apology."""
     assert stack.agent is not None
     async with on_the_line(stack) as listener:
         await listener.hears()
@@ -313,12 +332,9 @@ async def test_an_agent_that_dies_or_freezes_in_mid_call_is_replaced_by_the_apol
         os.kill(pid, fault)
         struck = listener.now
         await listener.hears(0.1)
-        record_property("seconds_until_apology", round(listener.now - struck, 2))
+        apology = listener.now
         await leaves_voicemail(listener, stack)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await stack.agent.ready()
-    await nothing_left(stack)
-    assert (await one_call(stack, ORDER)).ok
+    return round(apology - struck, 2)
 
 
 async def test_redis_down_in_mid_call_is_told_and_the_promise_is_kept_once(stack: Stack) -> None:

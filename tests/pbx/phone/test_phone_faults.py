@@ -19,6 +19,7 @@ from agent.service.asterisk import AsteriskServer
 from agent.service.environment import child_environment
 from agent.service.guardian import Guardian
 from agent.settings import Settings
+from tests.pbx.crash import again_if_asterisk_crashes
 from tests.pbx.phone.house import (
     House,
     at_once,
@@ -185,6 +186,7 @@ async def talked(caller: SipCaller) -> None:
     await until(lambda: caller.loud_seconds > 0.3)
 
 
+@again_if_asterisk_crashes
 async def test_a_killed_agents_caller_hears_the_apology(
     settings: Settings, pbx: AsteriskServer
 ) -> None:
@@ -201,6 +203,7 @@ async def test_a_killed_agents_caller_hears_the_apology(
         assert await ari.bridges() == ()
 
 
+@again_if_asterisk_crashes
 async def test_a_killed_agents_successor_does_not_leave_its_caller_in_silence(
     settings: Settings, pbx: AsteriskServer
 ) -> None:
@@ -220,6 +223,7 @@ async def test_a_killed_agents_successor_does_not_leave_its_caller_in_silence(
             await sweep(successor.ari, at_once)
 
 
+@again_if_asterisk_crashes
 async def test_a_frozen_agents_caller_hears_the_apology(
     settings: Settings, pbx: AsteriskServer
 ) -> None:
