@@ -52,7 +52,7 @@ GENERAL_SHARE: Final = 0.3
 THRESHOLD: Final = 3e-8
 """Pruning: the change of the log-likelihood per word, in nats, that keeps an n-gram."""
 
-ANOTHER_SENTENCE: Final = 0.4
+ANOTHER_SENTENCE: Final = 0.25
 """Probability that a caller goes on with another sentence in the same turn."""
 
 SENTENCE_LENGTH: Final = 12.0
