@@ -313,6 +313,9 @@ async def test_an_agent_that_dies_or_freezes_in_mid_call_is_replaced_by_the_apol
         if stack.pbx.pid == before:
             raise
         await until(lambda: stack.pbx.pid is not None)
+        assert stack.agent is not None
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await stack.agent.ready()
         record_property("seconds_until_apology", await _strike(stack, fault))
     assert stack.agent is not None
     async with asyncio.timeout(PATIENCE_SECONDS):
