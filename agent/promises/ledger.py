@@ -131,7 +131,7 @@ class Ledger:
         except OSError as error:
             raise PromiseError(
                 f"A promise could not be written to the disk: {error}.",
-                remedy="Free some space under the home folder; `pickup doctor` shows how much.",
+                remedy="Free some space under the home folder.",
             ) from error
         while len(self._made) > 1000:
             self._made.pop(next(iter(self._made)))
@@ -247,7 +247,7 @@ class Ledger:
         except (redis.RedisError, TimeoutError) as error:
             raise QueueDown(
                 "Redis did not take a promise; it stays on disk and is kept all the same.",
-                remedy="See whether Redis runs: `pickup doctor`.",
+                remedy="See whether Redis runs and answers at redis.url.",
             ) from error
 
     async def outcome(self, promise_id: str, within: float) -> PromiseNews:
