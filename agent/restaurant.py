@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -110,6 +110,7 @@ class Restaurant(Part):
     ordering_link: HttpUrl | None = None
     contacts: Contacts
     hours: dict[str, tuple[Hours, ...]] = Field(default_factory=dict)
+    closed_on: tuple[date, ...] = Field((), description="holidays, as 2026-12-25")
     facts: tuple[Fact, ...] = ()
     messages: tuple[MessageKind, ...] = ()
     pronounce: dict[str, str] = Field(default_factory=dict)
@@ -129,6 +130,15 @@ class Restaurant(Part):
     def say_name(self) -> str:
         """The name as it is spoken."""
         return self.spoken_name or self.name
+
+    def open_at(self, now: datetime) -> bool | None:
+        """Whether the restaurant is open at ``now`` (local); None if the file has no hours."""
+        if not self.hours:
+            return None
+        if now.date() in self.closed_on:
+            return False
+        spans = self.hours.get(DAYS[now.weekday()], ())
+        return any(span.opens <= now.time() < span.closes for span in spans)
 
     def fact(self, fact_id: str) -> Fact | None:
         """Return the fact with this id, or None."""

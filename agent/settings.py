@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -123,6 +123,44 @@ class Promises(Section):
     sweep_seconds: float = Field(1, gt=0, description="how often open promises are looked at")
 
 
+Policy = Literal["take", "voicemail", "reject"]
+"""What the gate does with a kind of call: the agent, the mailbox, or a busy signal."""
+
+
+class Gate(Section):
+    """Which calls the agent takes. Hours and holidays stand in the restaurant file."""
+
+    closed: Policy = Field("take", description="outside opening hours, and on holidays")
+    anonymous: Policy = Field("take", description="callers who withhold their number")
+    failed_attestation: Policy = Field("take", description="STIR/SHAKEN: TN-Validation-Failed")
+    spam: Policy = Field("reject", description="numbers listed in <home>/spam.txt")
+    staff_only: tuple[str, ...] = Field((), description='e.g. "friday 17:00-20:00": staff alone')
+    vip: tuple[str, ...] = Field((), description="numbers that ring through to the staff")
+    ring_through: bool = Field(False, description="dialplan/recipes/ring-staff is in place")
+    most_load: float = Field(8.0, gt=0, description="load average per core; more: voicemail")
+    rush_calls: int = Field(12, ge=1, description="so many calls in rush_minutes: short script")
+    rush_minutes: float = Field(10, gt=0)
+
+
+class Alerts(Section):
+    """Who is told when the line is in danger. Texts go through Twilio, e-mail through smtp_host."""
+
+    sms: tuple[str, ...] = Field((), description="numbers, E.164")
+    email: tuple[str, ...] = ()
+    email_from: str = "pickup@localhost"
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 25
+    settle_seconds: float = Field(30, ge=0, description="a fault shorter than this is not told")
+
+
+class Canary(Section):
+    """The line's own test call. Off until ``number`` is set *and* the dialplan may dial out."""
+
+    at: tuple[str, ...] = Field((), description='local times, as "10:15"; never in open hours')
+    text_to: str = Field("", description="test number for the text, E.164; empty: no text")
+    within_seconds: float = Field(45, gt=0, description="the call has to be back by then")
+
+
 class Models(Section):
     """Which engines' models to load; folders or files."""
 
@@ -148,6 +186,9 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     twilio: Twilio = Twilio()
     promises: Promises = Promises()
+    gate: Gate = Gate()
+    alerts: Alerts = Alerts()
+    canary: Canary = Canary()
     models: Models = Models()
 
     @cached_property

@@ -22,6 +22,7 @@ GROUPS: Final = (
     "say",
     "models",
     "promises",
+    "pause",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 

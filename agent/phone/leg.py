@@ -50,6 +50,7 @@ class CallInfo:
         diverted_from: Who forwarded the call (top Diversion header); empty if nobody.
         diversion_reason: Asterisk's word for why: ``cfnr``, ``cfb``, ``cfu``, ….
         withheld: The caller asked for privacy; ``caller`` is empty then.
+        script: How the gate wants the agent to speak, see ``verdict.Script``; empty: as ever.
     """
 
     channel: str
@@ -59,6 +60,7 @@ class CallInfo:
     diverted_from: str = ""
     diversion_reason: str = ""
     withheld: bool = False
+    script: str = ""
 
 
 def read_arguments(arguments: Sequence[str]) -> dict[str, str]:
@@ -84,6 +86,7 @@ def read_info(start: Mapping[str, Any]) -> CallInfo:
         diverted_from=said.get("diverted_from", channel.get("caller_rdnis", "")),
         diversion_reason=said.get("diversion_reason", ""),
         withheld=withheld,
+        script=said.get("script", ""),
     )
 
 

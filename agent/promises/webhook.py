@@ -1,4 +1,4 @@
-"""The webhook that Twilio calls with delivery news. A port of its own, nothing else on it.
+"""The webhook that Twilio calls: delivery news, and texts to our number. Its port has nothing else.
 
 Only requests signed with our auth token count (X-Twilio-Signature, checked by Twilio's own
 ``RequestValidator`` against the *public* address, because that is what Twilio signed). The
@@ -9,7 +9,7 @@ with it the message SID, was lost: the callback is then the proof that it was ta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import time
 from typing import Final
 
@@ -17,7 +17,9 @@ import redis
 import structlog
 from aiohttp import web
 from twilio.request_validator import RequestValidator
+from twilio.twiml.messaging_response import MessagingResponse
 
+from agent.promises.inbound import OwnersSwitch
 from agent.promises.jobs import Queue
 from agent.promises.ledger import Ledger
 from agent.promises.state import Line, News
@@ -25,6 +27,9 @@ from agent.promises.twilio import STATUS_PATH
 from agent.settings import Twilio
 
 _log = structlog.get_logger(__name__)
+
+INBOUND_PATH: Final = "/twilio/inbound"
+"""To be entered at Twilio as the number's "a message comes in" address."""
 
 LARGEST_BODY: Final = 64 * 1024
 """Bytes; a status callback has some 500."""
@@ -34,9 +39,18 @@ class Webhook:
     """Takes delivery news and writes it into the ledger."""
 
     def __init__(
-        self, settings: Twilio, ledger: Ledger, queue: Queue, clock: Callable[[], float] = time
+        self,
+        settings: Twilio,
+        ledger: Ledger,
+        queue: Queue,
+        switch: OwnersSwitch | None = None,
+        clock: Callable[[], float] = time,
     ) -> None:
-        """Check signatures with ``settings.auth_token``. ``clock`` gives Unix time."""
+        """Check signatures with ``settings.auth_token``. ``clock`` gives Unix time.
+
+        Texts to our number go to ``switch``; without one they are only taken.
+        """
+        self._switch = switch
         self._public = settings.public_webhook_url.rstrip("/")
         self._validator = RequestValidator(settings.auth_token.get_secret_value())
         self._ledger = ledger
@@ -44,18 +58,33 @@ class Webhook:
         self._clock = clock
 
     def app(self) -> web.Application:
-        """Return the aiohttp application with its one route."""
+        """Return the aiohttp application with its two routes."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.router.add_post(STATUS_PATH, self._status)
+        app.router.add_post(INBOUND_PATH, self._inbound)
         return app
 
-    async def _status(self, request: web.Request) -> web.Response:
+    async def _signed(self, request: web.Request) -> Mapping[str, object]:
+        """Return the form of a request that Twilio signed; anything else is refused."""
         form = await request.post()
         signature = request.headers.get("X-Twilio-Signature", "")
         address = f"{self._public}{request.rel_url.raw_path_qs}"
         if not self._public or not self._validator.validate(address, form, signature):
             _log.warning("webhook_signature_wrong")
             raise web.HTTPForbidden(text="signature does not match")
+        return form
+
+    async def _inbound(self, request: web.Request) -> web.Response:
+        form = await self._signed(request)
+        answer = MessagingResponse()
+        if self._switch is not None:
+            sender, text = str(form.get("From", "")), str(form.get("Body", ""))
+            if said := await asyncio.to_thread(self._switch.obey, sender, text):
+                answer.message(said)
+        return web.Response(text=str(answer), content_type="text/xml")
+
+    async def _status(self, request: web.Request) -> web.Response:
+        form = await self._signed(request)
         promise = request.query.get("promise", "")
         line = Line(
             News.STATUS,

@@ -16,6 +16,8 @@ import structlog
 from aiohttp import web
 
 from agent.errors import PromiseError
+from agent.pause import PauseStore
+from agent.promises.inbound import OwnersSwitch
 from agent.promises.jobs import Jobs, Queue
 from agent.promises.keeper import Keeper
 from agent.promises.ledger import Ledger
@@ -87,7 +89,10 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    runner = web.AppRunner(Webhook(settings.twilio, ledger, queue).app(), access_log=None)
+    pause = PauseStore(settings)
+    switch = OwnersSwitch(restaurant, pause, time.time)
+    app = Webhook(settings.twilio, ledger, queue, switch).app()
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, settings.twilio.webhook_host, settings.twilio.webhook_port)
     await site.start()
@@ -109,6 +114,7 @@ async def run(settings: Settings) -> None:
         await runner.cleanup()
         await asyncio.to_thread(jobs.stop, STOP_SECONDS)
         await queue.close()
+        await pause.close()
         await ledger.close()
         _log.info("worker_stopped")
 

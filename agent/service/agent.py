@@ -26,8 +26,10 @@ from agent.mind.tools import capabilities_of
 from agent.mind.understanding import Mind
 from agent.mouth import Mouth, Phrases
 from agent.phone import CallLeg, GateServer, Heartbeat, PhoneServer
+from agent.phone.verdict import Script
 from agent.promises.ledger import Ledger
 from agent.restaurant import Restaurant, load_restaurant
+from agent.service.test_call import answer_test_call
 from agent.settings import Settings
 
 log = structlog.get_logger()
@@ -50,7 +52,7 @@ async def serve(settings: Settings) -> None:
         server = PhoneServer(settings, lambda leg: _serve_call(settings, parts, leg))
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
-        gate = GateServer(settings, server)
+        gate = GateServer(settings, server, restaurant)
         await gate.start()
         stack.push_async_callback(gate.stop)
         stack.push_async_callback(heartbeat.stop)
@@ -90,6 +92,9 @@ async def _load(
 
 async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
     restaurant = parts.restaurant
+    if leg.info.script in (Script.CANARY, Script.PROBE):
+        await answer_test_call(settings, restaurant, parts.phrases, leg)
+        return
     now = datetime.now(ZoneInfo(restaurant.time_zone))
     folder = new_folder(settings.calls, now, Random())  # noqa: S311 - a name, no secret
     recorder = Recorder(

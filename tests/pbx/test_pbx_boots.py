@@ -433,6 +433,7 @@ async def test_the_gate_is_told_who_calls_and_may_refuse(
         "diverted_from=%2B13165550142",
         "diversion_reason=cfb",
         "withheld=no",
+        "probe=",
     ]
 
 

@@ -19,6 +19,7 @@ from twilio.request_validator import RequestValidator
 from agent.errors import QueueDown
 from agent.evaluate.standin import Fault, TwilioStandIn
 from agent.events import Outcome, PromiseKind
+from agent.pause import PauseStore
 from agent.promises import worker
 from agent.promises.ledger import Ledger, PromiseNews
 from agent.promises.owner import OwnersList
@@ -461,3 +462,22 @@ async def test_callbacks_may_come_twice_and_in_any_order(house: House) -> None:
         await house.ledger.keep(promise)
         await until(lambda: not house.ledger.open_ids())
     assert house.standin.messages == []
+
+
+async def test_the_owner_switches_the_agent_off_by_text(house: House) -> None:
+    url = f"{house.settings.twilio.public_webhook_url}/twilio/inbound"
+    store = PauseStore(house.settings)
+    async with working(house.settings), aiohttp.ClientSession() as session:
+        for sender, token, status, off in (
+            ("+13165550111", TOKEN, 200, False),
+            ("+13165550199", "another token", 403, False),
+            ("+13165550199", TOKEN, 200, True),
+        ):
+            form = {"From": sender, "Body": "off 30m", "MessageSid": "SM" + "3" * 32}
+            signature = RequestValidator(token).compute_signature(url, form)
+            headers = {"X-Twilio-Signature": signature}
+            async with session.post(url, data=form, headers=headers) as reply:
+                assert reply.status == status
+                assert ("takes no calls until" in await reply.text()) is off
+            assert (await store.read()).holds(time.time()) is off
+    await store.close()

@@ -104,8 +104,16 @@ async def test_the_gate_sends_a_loop_away_and_survives_a_port_probe(
             _, probe = await asyncio.open_connection(settings.agent.host, settings.agent.gate_port)
             probe.close()
             await probe.wait_closed()
-            loop = (f"Diversion: <sip:{settings.trunk.number}@127.0.0.2>;reason=no-answer",)
-            async with house.caller(headers=loop) as caller:
+            ours = settings.trunk.number
+            for loop in (
+                (f"Diversion: <sip:{ours}@127.0.0.2>;reason=no-answer",),
+                (f"History-Info: <sip:{ours}@c>;index=1,<sip:+13165550142@c>;index=1.1,"
+                 f"<sip:{ours}@c>;index=1.1.1",),
+                tuple(f"Diversion: <sip:+1316555017{n}@c>;counter=1" for n in range(4)),
+            ):  # fmt: skip
+                async with house.caller(headers=loop) as caller:
+                    assert await caller.dial() == 486, loop
+            async with house.caller(caller=ours) as caller:
                 assert await caller.dial() == 486
             async with house.caller() as caller:
                 assert await caller.dial() == 200
