@@ -73,3 +73,8 @@ def test_a_stall_is_no_gap_once_its_frames_have_come() -> None:
         end = clock.advance(320, max(0.53, 0.02 * (index + 1)))
     assert end == pytest.approx(0.8)
     assert seconds(bytes(FRAME_BYTES)) == pytest.approx(0.02)
+
+
+def test_a_short_answer_is_noticed_long_after_a_sentence() -> None:
+    line = slin16(hiss(1, 8), speech("order_rms"), hiss(8, 8), speech("no_awb"), hiss(1, 8))
+    assert [type(change) for change in detect(line)] == [Started, Stopped] * 2
