@@ -97,6 +97,7 @@ class Call:
         self._lines: asyncio.Queue[tuple[int, tuple[Sentence, ...]]] = asyncio.Queue()
         self._state = turns.State(longest_call=parts.longest_call)
         self._talk: DialogueState | None = None
+        self._said = ""
         self._receipts: dict[str, tuple[PromiseKind, Outcome]] = {}
         self._ear: Ear = parts.ears.open()
         self._player: Player | None = None
@@ -113,7 +114,7 @@ class Call:
         """
         try:
             self._post(_started(self._leg))
-            if (lame := self._parts.mind.fault) is not None:
+            for lame in self._parts.mind.faults:
                 self._post(FaultSeen(at=self._leg.clock(), code=lame.code, message=str(lame)))
             async with asyncio.TaskGroup() as group:
                 conversation = group.create_task(self._converse())
@@ -271,6 +272,7 @@ class Call:
             reply = await self._reply(await self._inputs.get())
             while True:
                 self._ear.expect(reply.expect)
+                self._said = " ".join(sentence.text for sentence in reply.sentences)
                 self._post(_replied(self._leg.clock(), reply))
                 if reply.tool is None:
                     break
@@ -281,7 +283,7 @@ class Call:
             self._talk, reply = self._dialogue.open()
             return reply
         if isinstance(item, str):
-            understood = await self._parts.mind.understand(item, self._state.expect)
+            understood = await self._parts.mind.understand(item, self._state.expect, self._said)
             self._post(
                 Understood(
                     at=self._leg.clock(),
@@ -290,6 +292,7 @@ class Call:
                     slots=understood.slots,
                     by=understood.by,
                     seconds=understood.seconds,
+                    fault=understood.fault,
                 )
             )
             item = Heard(understood, item)

@@ -263,6 +263,8 @@ class Understood(Event):
     by: str = ""
     """Which part decided: ``recall``, ``rules``, ``heads``, ``model``, ``keys``."""
     seconds: float = 0.0
+    fault: str = ""
+    """Code of the fault for which a lesser part decided; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

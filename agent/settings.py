@@ -168,6 +168,17 @@ class Models(Section):
     mouth: Path = CHECKOUT / "tts_models" / "house-en" / "voice.onnx"
     embedder: Path = CHECKOUT / "build" / "models" / "all-minilm-l6-v2.gguf"
     mind: Path = CHECKOUT / "llm_models" / "house"
+    decide: Path | None = Field(
+        None, description="GGUF instruct model asked when the heads are unsure; none: the heads"
+    )
+
+
+class Mind(Section):
+    """How the caller's words are taken."""
+
+    decide_seconds: float = Field(
+        0.4, gt=0, description="a language model later than this is not waited for"
+    )
 
 
 class Settings(BaseSettings):
@@ -190,6 +201,7 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     canary: Canary = Canary()
     models: Models = Models()
+    mind: Mind = Mind()
 
     @cached_property
     def calls(self) -> Path:

@@ -90,12 +90,14 @@ class Understanding:
         slots: Raw word spans by `SlotName` value; absent means not said.
         by: Which part decided: ``recall``, ``rules``, ``heads``, ``model``, ``keys``.
         seconds: How long the decision took.
+        fault: Code of the fault for which a lesser part decided; empty: none.
     """
 
     moves: tuple[Move, ...]
     slots: Mapping[str, str] = field(default_factory=dict, metadata={"personal": True})
     by: str = "rules"
     seconds: float = 0.0
+    fault: str = ""
 
     def has(self, name: MoveName) -> bool:
         """Return whether one of the moves is ``name``."""

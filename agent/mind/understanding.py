@@ -4,7 +4,9 @@ First the plain rules (an answer to what was just asked), then the trained heads
 embedder's vectors; without heads, likeness to the example sentences. Sure: act. Between:
 ask back. Nothing near: `unknown` or `unclear`, which are answers of first rank. If the
 embedder is missing, broken or late, keywords alone: the caller is served, the fault is
-logged, and ``by`` says ``rules``.
+logged, and ``by`` says ``rules``. Where a language model is configured it is asked about the
+turns that the heads are unsure of (`agent.mind.decide`); late or broken, the heads' reading
+stands and ``fault`` says so.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from agent.errors import MindError
 from agent.events import Expect, Move
 from agent.mind import rules
 from agent.mind.clauses import LEAST, clauses
-from agent.mind.decision import MANNERS, MOST_MOVES, Decider, Unit
+from agent.mind.decide import Question, SecondOpinion
+from agent.mind.decision import ASKS, MANNERS, MOST_MOVES, Decider, Unit
 from agent.mind.embedder import LOAD_SECONDS, Embedder, Embedding, plain
 from agent.mind.heads import QUESTION, FactBank, Heads, load_heads
 from agent.mind.moves import SURE, MoveName, SlotName, Understanding
@@ -74,6 +77,10 @@ class Mind:
         """The trained heads; None: likeness to the examples decides."""
         self.fault: MindError | None = None
         """Why only the keyword rules work, or None."""
+        self.second: SecondOpinion | None = None
+        """The language model that is asked when the heads are unsure; None: nobody."""
+        self.second_fault: MindError | None = None
+        """Why the configured language model isn't asked, or None."""
 
     async def start(self) -> None:
         """Load the embedder and the heads, learn examples and facts (about two seconds).
@@ -95,6 +102,25 @@ class Mind:
         except MindError as error:
             log.error("the mind works without its heads", code=error.code, reason=str(error))
         await self.use(self._restaurant)
+        await self._start_second()
+
+    async def _start_second(self) -> None:
+        model = self._settings.models.decide
+        if model is None or self.heads is None:
+            return
+        second = SecondOpinion(model, within=self._settings.mind.decide_seconds)
+        try:
+            await second.start(self._restaurant)
+        except MindError as error:
+            self.second_fault = error
+            log.error("no language model is asked", code=error.code, reason=str(error))
+            return
+        self.second = second
+
+    @property
+    def faults(self) -> tuple[MindError, ...]:
+        """What of the mind doesn't work."""
+        return tuple(fault for fault in (self.fault, self.second_fault) if fault is not None)
 
     async def use(self, restaurant: Restaurant) -> None:
         """Answer from ``restaurant``'s facts from now on; calls in progress are not disturbed.
@@ -120,12 +146,20 @@ class Mind:
                 self.heads.space,
             )
         self._facts, self._asked = facts, bank
+        if self.second is not None:
+            try:
+                await self.second.use(restaurant)
+            except MindError as error:
+                self.second, self.second_fault = None, error
+                log.error("no language model is asked", code=error.code, reason=str(error))
 
     async def stop(self) -> None:
         """Free the model."""
         await self._embedder.stop()
+        if self.second is not None:
+            await self.second.stop()
 
-    async def understand(self, text: str, expect: Expect) -> Understanding:
+    async def understand(self, text: str, expect: Expect, said: str = "") -> Understanding:
         """Return what a caller's turn means.
 
         Never raises for a fault of the engine and never returns nothing; the same text and
@@ -134,6 +168,7 @@ class Mind:
         Args:
             text: The turn's words as recognised (or typed).
             expect: What the agent's last line asked for.
+            said: The agent's last line, for the language model.
         """
         began = self._clock()
         words = plain(text)
@@ -143,7 +178,7 @@ class Mind:
         elif number := understood.slots.get(SlotName.PHONE):
             understood = await self._beside(understood, words.replace(number, " "))
         if understood is None:
-            understood = await self._by_likeness(words, expect)
+            understood = await self._by_likeness(words, expect, said)
         return replace(understood, seconds=self._clock() - began)
 
     async def _beside_yes_or_no(self, words: str, expect: Expect) -> Understanding | None:
@@ -167,7 +202,7 @@ class Mind:
         slots = {**more.slots, **answer.slots}
         return Understanding((*answer.moves, *sure)[:MOST_MOVES], slots, by=more.by)
 
-    async def _by_likeness(self, words: str, expect: Expect) -> Understanding:
+    async def _by_likeness(self, words: str, expect: Expect, said: str = "") -> Understanding:
         if self.fault is not None:
             return rules.by_keywords(words, expect, self._restaurant)
         parts = clauses(words)
@@ -179,13 +214,22 @@ class Mind:
             return rules.by_keywords(words, expect, self._restaurant)
         if self.heads is None:
             return self._by_recall(texts, embedded, expect)
-        return self._by_heads(self.heads, texts, embedded, expect)
+        understood, whole = self._by_heads(self.heads, texts, embedded, expect)
+        if self.second is None or not self.second.wanted(understood, expect):
+            return understood
+        odds = self._odds(self.heads, whole, embedded[0])
+        try:
+            decided = await self.second.decide(Question(words, expect, said, odds))
+        except MindError as error:
+            log.error("the language model failed, the heads decide", reason=str(error))
+            return replace(understood, fault=error.code)
+        return replace(decided, slots={**understood.slots, **decided.slots})
 
     # ── heads ───────────────────────────────────────────────────────────────────────────
 
     def _by_heads(
         self, heads: Heads, texts: Sequence[str], embedded: Sequence[Embedding], expect: Expect
-    ) -> Understanding:
+    ) -> tuple[Understanding, Unit]:
         units = [
             self._unit(heads, text, one, expect) for text, one in zip(texts, embedded, strict=True)
         ]
@@ -194,7 +238,17 @@ class Mind:
         slots |= self._known_spans(texts[0])
         if any(move.name == MoveName.GIVES for move in moves) and expect is Expect.DETAILS:
             slots[SlotName.DETAILS] = texts[0]
-        return Understanding(moves, slots, by="heads")
+        return Understanding(moves, slots, by="heads"), units[0]
+
+    def _odds(self, heads: Heads, whole: Unit, one: Embedding) -> dict[str, float]:
+        """Return the heads' odds by label; facts, as ``answer:ID``, by the matcher's."""
+        odds = dict(zip(heads.moves, map(float, whole.odds), strict=True))
+        odds.pop(ASKS, None)
+        if self._asked is not None:
+            facts = heads.fact_odds(one, whole.words, self._asked)
+            named = zip(self._asked.names, map(float, facts), strict=True)
+            odds |= {f"{MoveName.ANSWER}:{fact}": value for fact, value in named}
+        return odds
 
     def _unit(self, heads: Heads, words: str, one: Embedding, expect: Expect) -> Unit:
         likeness = self._moves.best(one.vector)
