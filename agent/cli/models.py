@@ -63,7 +63,9 @@ def pull_model(name: _Name, as_json: _Json = False) -> None:
 
     with bar:
         pulled = service.pull(model, home, on_progress)
-    setting = f"PICKUP_MODELS__{model.kind.upper()}={pulled.path}"
+    setting = (
+        "PICKUP_" + service.SETTINGS[model.kind].replace(".", "__").upper() + f"={pulled.path}"
+    )
     if as_json:
         report = {
             "name": model.name,

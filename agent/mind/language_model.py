@@ -18,6 +18,7 @@ from typing import Any, Final
 import jinja2
 import llama_cpp
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+from llama_cpp.llama_grammar import LlamaGrammar
 
 from agent.errors import MindError
 from agent.mind.embedder import LOG_LINE
@@ -161,7 +162,7 @@ class LanguageModel:
 
     def _generate(self, prompt: list[int], grammar: str) -> str:
         vocabulary = llama_cpp.llama_model_get_vocab(self._model.model)
-        rules = llama_cpp.LlamaGrammar.from_string(grammar, verbose=False)
+        rules = LlamaGrammar.from_string(grammar, verbose=False)
         answer: list[int] = []
         for token in self._model.generate(prompt, temp=0.0, grammar=rules):
             if llama_cpp.llama_vocab_is_eog(vocabulary, token) or len(answer) >= MOST_TOKENS:

@@ -27,7 +27,10 @@ from agent.service.model_check import CHECKS
 from agent.settings import CHECKOUT
 
 FOLDERS: Final = {"ear": "stt_models", "mouth": "tts_models", "mind": "llm_models"}
-"""Where each kind's catalogue and shipped models lie; kinds are named as their setting."""
+"""Where each kind's catalogue and shipped models lie."""
+
+SETTINGS: Final = {"ear": "models.ear", "mouth": "models.mouth", "mind": "models.decide"}
+"""The setting that names a fetched model of each kind."""
 
 MANIFEST: Final = "pickup-model.json"
 
@@ -83,7 +86,7 @@ class Pulled:
     """A model that is here.
 
     Attributes:
-        path: What the setting ``models.<kind>`` must name.
+        path: What the kind's setting (`SETTINGS`) must name.
         unverified: Files for which the catalogue had no checksum.
         was_here: True if nothing had to be fetched.
     """

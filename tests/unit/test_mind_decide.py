@@ -67,7 +67,7 @@ def test_a_turns_part_tells_what_was_asked_and_the_first_guess() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(text=st.text(max_size=80), expect=st.sampled_from(Expect))
 def test_whatever_is_said_only_what_exists_is_decided(
     model_path: Path, text: str, expect: Expect
