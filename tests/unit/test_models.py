@@ -361,7 +361,7 @@ def test_the_command_lists_pulls_and_checks(
     said = pickup("pull", "some")
     path = tmp_path / "models" / "mind" / "some" / "model.gguf"
     assert "Not verified: the catalogue has no checksum of model.gguf." in said
-    assert f"PICKUP_MODELS__MIND={path.parent / 'model.gguf'}" in said
+    assert f"PICKUP_MODELS__DECIDE={path.parent / 'model.gguf'}" in said
     assert json.loads(pickup("list", "--json"))[0]["here"] == "pulled"
     assert pickup("check", "some").strip().endswith("fits.")
     assert json.loads(pickup("check", str(path), "--for", "mind", "--json"))["for"] == "mind"
