@@ -181,6 +181,13 @@ class Mind(Section):
     )
 
 
+class Review(Section):
+    """The review of calls. Without a judge the computed checks stand alone."""
+
+    judge: Path | None = Field(None, description="a chat model's .gguf: the second opinion")
+    judge_seconds: float = Field(300, gt=0, description="one answer may take this long")
+
+
 class Settings(BaseSettings):
     """Everything the machine needs to know. See the module's text for where it comes from."""
 
@@ -202,6 +209,7 @@ class Settings(BaseSettings):
     canary: Canary = Canary()
     models: Models = Models()
     mind: Mind = Mind()
+    review: Review = Review()
 
     @cached_property
     def calls(self) -> Path:

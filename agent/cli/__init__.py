@@ -18,6 +18,7 @@ GROUPS: Final = (
     "ask",
     "chat",
     "eval",
+    "review",
     "hear",
     "say",
     "models",

@@ -7,6 +7,7 @@
         events.jsonl   every event, one line each, as it happened
         caller.wav     what the caller said      16 kHz 16-bit mono,
         agent.wav      what the caller heard     sample n = call time n / 16000 in both
+        restaurant.toml  the restaurant file as it was
 
 A thread does the writing, so that a slow disk never holds up the sound; a disk that is
 full or gone is reported once and does not end the call. Whatever was written stays
@@ -43,6 +44,8 @@ CALL_FILE: Final = "call.json"
 EVENTS_FILE: Final = "events.jsonl"
 CALLER_AUDIO: Final = "caller.wav"
 AGENT_AUDIO: Final = "agent.wav"
+RESTAURANT_FILE: Final = "restaurant.toml"
+"""What the agent could say in this call: a review years later holds its words against it."""
 
 QUEUE_ITEMS: Final = 4_000
 """Writes that may wait: about 40 s of a call with both sides speaking (100 frames a second)."""
@@ -107,6 +110,10 @@ class _Files:
         draft = self._folder / f".{CALL_FILE}"
         draft.write_text(json.dumps(self._card, indent=1, ensure_ascii=False) + "\n", "utf-8")
         draft.replace(self._folder / CALL_FILE)
+
+    def copy(self, source: Path, name: str) -> None:
+        """Put a copy of ``source`` into the bundle."""
+        (self._folder / name).write_bytes(source.read_bytes())
 
     def event(self, line: bytes) -> None:
         """Append one line with one write; a line torn by a full disk is closed first."""
@@ -216,6 +223,10 @@ class Recorder:
         elif isinstance(event, CallEnded):
             self._ended = event
         self._report(event.at)
+
+    def restaurant(self, file: Path) -> None:
+        """Keep the restaurant file as it is now."""
+        self._put(lambda files: files.copy(file, RESTAURANT_FILE))
 
     def caller_frame(self, frame: bytes, at: float) -> None:
         """Keep one frame of the caller's audio.

@@ -97,9 +97,9 @@ async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
         return
     now = datetime.now(ZoneInfo(restaurant.time_zone))
     folder = new_folder(settings.calls, now, Random())  # noqa: S311 - a name, no secret
-    recorder = Recorder(
-        folder, started_card(now, restaurant.time_zone) | describe_machine(settings)
-    )
+    card = started_card(now, restaurant.time_zone) | describe_machine(settings)
+    recorder = Recorder(folder, card | {"can": sorted(parts.capabilities)})
+    recorder.restaurant(settings.restaurant)
     dialogue = Dialogue(
         restaurant=restaurant,
         caller=leg.info.caller,
