@@ -41,12 +41,12 @@ class LlamaJudge:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
+        if not path.is_file():
+            raise MindError(f"{path}: is no file.", remedy=REMEDY)
         try:
             self.sha256 = fingerprint(path)
         except EvidenceError as error:
             raise MindError(f"{path}: can't be read.", remedy=REMEDY) from error
-        if not path.is_file():
-            raise MindError(f"{path}: is no file.", remedy=REMEDY)
         self.name = path.stem
 
     def __enter__(self) -> Self:

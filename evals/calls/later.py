@@ -99,7 +99,8 @@ def heard() -> Iterator[Labelled]:
     for name, gap in (("begin", -2.0), ("end", -0.45)):
         tape = greeted()
         tape.hears(
-            "yeah hello so my wife and I would like to know if you deliver", "answer:delivery"
+            "yeah hello so my wife and I would like to know if you deliver",
+            "answer:delivery",
         )
         at = tape.says(
             fact("delivery"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else"
@@ -112,8 +113,11 @@ def heard() -> Iterator[Labelled]:
         at = tape.now
         tape.says(fact("delivery"), phrase(Phrase.ANYTHING_ELSE), gap=seconds, step="anything_else")
         yield Labelled(f"dead-air-{seconds:.0f}", leaves(tape), {FlagKind.DEAD_AIR: at})
-    for name, words in (("later", "talk to you later goodbye"), ("care", "thanks so much take care"),
-                        ("good", "you have a great day")):  # fmt: skip
+    for name, words in (
+        ("later", "talk to you later goodbye"),
+        ("care", "thanks so much take care"),
+        ("good", "you have a great day"),
+    ):
         tape = asked("is there parking", "parking")
         at = tape.hears(words, "unclear")
         tape.says(phrase(Phrase.NOT_CAUGHT), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
@@ -132,8 +136,11 @@ def heard() -> Iterator[Labelled]:
     tape = greeted("can I order", "order")
     offers_link(tape)
     tape.hears("sure that works", "unclear")
-    tape.says(phrase(Phrase.NOT_CAUGHT),
-              phrase(Phrase.CONFIRM_CALLER_ID_AGAIN, digits=DIGITS), step="confirm_caller_id")  # fmt: skip
+    tape.says(
+        phrase(Phrase.NOT_CAUGHT),
+        phrase(Phrase.CONFIRM_CALLER_ID_AGAIN, digits=DIGITS),
+        step="confirm_caller_id",
+    )
     tape.hears("yes", "yes")
     again = phrase(Phrase.CONFIRM_CALLER_ID_AGAIN, digits=DIGITS)
     at = tape.says(again, step="confirm_caller_id")
