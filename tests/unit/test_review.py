@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gguf_models import instruct_model
 
 from agent.errors import EvidenceError, MindError, NewerBundle
 from agent.evidence import read_bundle
@@ -24,6 +23,7 @@ from agent.review.judge_model import LlamaJudge
 from agent.review.reviewer import read_review, review_call
 from agent.review.schema import BusinessEventKind, CallType, JudgeStatus, Outcome
 from agent.settings import CHECKOUT, Settings
+from tests.unit.gguf_models import instruct_model
 
 sys.path.insert(0, str(CHECKOUT / "evals" / "calls"))
 
