@@ -111,7 +111,8 @@ def _feed(digest: hashlib._Hash, path: Path) -> None:
 
 
 def _models(settings: Settings) -> dict[str, Path]:
-    chosen = {name: getattr(settings.models, name) for name in type(settings.models).model_fields}
+    named = {name: getattr(settings.models, name) for name in type(settings.models).model_fields}
+    chosen = {name: path for name, path in named.items() if path is not None}
     return {**chosen, "vad": CHECKOUT / "stt_models" / "silero-vad"}
 
 
