@@ -24,6 +24,7 @@ GROUPS: Final = (
     "models",
     "promises",
     "pause",
+    "watch",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 

@@ -4,6 +4,7 @@
 
     redis ─► worker (keeps promises; Twilio's webhook)
     asterisk "pbx" ◄─► agent, under its guardian
+               └─► watch (alerts, voicemail, canary)
     asterisk "carrier" and Twilio's stand-in: only in demo, evals, replay and tests
 """
 
@@ -93,8 +94,9 @@ class Stack:
         await self._start_blocking("Redis", self.redis)
         if self.carrier is not None:
             self.standin = await self._start_standin()
-        await self._start_worker()
+        await self._start_helper("worker")
         await self._start_blocking("Asterisk, the restaurant's", self.pbx)
+        await self._start_helper("watch")
         if self.carrier is not None:
             await self._start_blocking("Asterisk, the phone company's", self.carrier)
         if self._with_agent:
@@ -130,11 +132,11 @@ class Stack:
         self._exit.push_async_callback(standin.stop)
         return standin
 
-    async def _start_worker(self) -> None:
-        self._on_step("worker")
-        with self._log_file("worker").open("ab") as output:
+    async def _start_helper(self, name: str) -> None:
+        self._on_step(name)
+        with self._log_file(name).open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *_pickup("worker"),
+                *_pickup(name),
                 env=child_environment(self.settings),
                 stdout=output,
                 stderr=output,

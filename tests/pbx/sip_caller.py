@@ -148,6 +148,11 @@ class SipCaller:
         for start in range(0, len(coded) - PACKET_SAMPLES + 1, PACKET_SAMPLES):
             self._packets.append(b"\x00" + coded[start : start + PACKET_SAMPLES])
 
+    def mute(self) -> None:
+        """Send no more packets, as a line whose sound is lost on the way."""
+        assert self._talking is not None
+        self._talking.cancel()
+
     def press(self, keys: str) -> None:
         """Queue keys as RFC 4733 events of 160 ms, 80 ms apart, the end packet sent thrice."""
         for key in keys:

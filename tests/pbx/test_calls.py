@@ -106,7 +106,8 @@ def handles(stack: Stack) -> int:
 
 
 def voicemails(stack: Stack) -> set[Path]:
-    return set(stack.settings.voicemail.rglob("INBOX/msg*.wav"))
+    """What callers left, as it was passed on to the owner."""
+    return set(stack.settings.calls.glob("*/*/voicemail.wav"))
 
 
 class Listener:
