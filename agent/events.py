@@ -229,6 +229,14 @@ class FinalHeard(Event):
     words: tuple[Word, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneHeard(Event):
+    """A machine's tone instead of a voice. ``tone``: ``fax`` (CNG or CED), ``busy``."""
+
+    origin: ClassVar[str] = "ear"
+    tone: str
+
+
 # turns
 
 
@@ -249,7 +257,45 @@ class BargedIn(Event):
     origin: ClassVar[str] = "turns"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTakenBack(Event):
+    """The caller had not been done: what followed from ``text``, their words so far, is void."""
+
+    origin: ClassVar[str] = "turns"
+    text: str = personal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineHeard(Event):
+    """It is no person who speaks, so the line is released.
+
+    ``what``: ``answering_machine``, ``hold_queue``, ``menu``, ``bot``, ``loop`` (the same
+    words again and again), ``forward_loop`` (our own voice), ``fax``, ``busy``.
+    """
+
+    origin: ClassVar[str] = "turns"
+    what: str
+
+
 # mind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThoughtAhead(Event):
+    """Words that might have been the turn's last were worked through before it was over.
+
+    Attributes:
+        text: The words.
+        used: They were the last, and the result was taken; otherwise it was thrown away.
+        seconds: How long it took, understanding and first sound.
+        spoken: Sentences that were synthesised ahead.
+    """
+
+    origin: ClassVar[str] = "mind"
+    text: str = personal()
+    used: bool = False
+    seconds: float = 0.0
+    spoken: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
-from agent.ear.endpoint import patience
+from agent.ear.endpoint import Endpointing, FixedSilence
 from agent.ear.stt import Recogniser
 from agent.ear.utterance import Utterance
 from agent.ear.vad import AudioClock, SpeechDetector, Started, Stopped
@@ -51,13 +51,16 @@ class EarEngine:
 
     Args:
         folder: The Vosk model's folder.
+        fixed_silence: End every turn after this many seconds of quiet, whatever was said; None
+            lets words and the caller's own pauses decide.
 
     Raises:
         EarError: the model is missing, cut short or of another kind.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fixed_silence: float | None = None) -> None:
         self._recogniser = Recogniser(folder)
+        self._fixed_silence = fixed_silence
 
     def open(self, extra_words: Iterable[str] = ()) -> Ear:
         """Return a new call's ear.
@@ -69,7 +72,8 @@ class EarEngine:
         unknown = [word for word in extra_words if not self._recogniser.known(word.lower())]
         if unknown:
             log.info("The ear's model does not know these words.", words=unknown)
-        return Ear(self._recogniser)
+        fixed = self._fixed_silence
+        return Ear(self._recogniser, Endpointing() if fixed is None else FixedSilence(fixed))
 
     def close(self) -> None:
         """Release the model's threads; ears still open can hear no more."""
@@ -79,8 +83,10 @@ class EarEngine:
 class Ear:
     """What one caller says. Methods may be called from several tasks; they take turns."""
 
-    def __init__(self, recogniser: Recogniser) -> None:
+    def __init__(self, recogniser: Recogniser, endpoint: Endpointing | FixedSilence) -> None:
         self._recogniser = recogniser
+        self._endpoint = endpoint
+        self._stopped: int | None = None
         self._detector = SpeechDetector()
         self._clock = AudioClock()
         self._lock = asyncio.Lock()
@@ -114,9 +120,12 @@ class Ear:
             for change in self._detector.feed(frame):
                 match change:
                     case Started(sample):
+                        if self._stopped is not None:
+                            self._endpoint.paused((sample - self._stopped) / SAMPLE_RATE)
                         self._listen(sample)
                         events.append(SpeechStarted(at=at))
                     case Stopped(sample):
+                        self._stopped = sample
                         events += await self._pause(sample, at)
             if self._turn is None and self._detector.speaking:
                 # The turn was finished or forgotten in mid-speech. What follows is announced
@@ -219,7 +228,7 @@ class Ear:
         if self._unannounced:
             return events
         text, _ = turn.hypothesis()
-        wait, rule = patience(text, self._expect)
+        wait, rule = self._endpoint.patience(text, self._expect)
         self._shown = (*self._shown[:2], wait)
         voiced = min(at, self._clock.time_of(last_voiced))
         events.append(SpeechStopped(at=at, last_voiced=voiced, wait=wait, rule=rule))
@@ -240,7 +249,7 @@ class Ear:
         wait: float | None = None
         rule = ""
         if turn.until is not None:
-            wait, rule = patience(text, self._expect)
+            wait, rule = self._endpoint.patience(text, self._expect)
         if (text or self._shown[0]) and (text, stable, wait) != self._shown:
             self._shown = (text, stable, wait)
             events.append(PartialHeard(at=at, text=text, stable=stable, wait=wait, rule=rule))

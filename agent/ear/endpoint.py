@@ -6,6 +6,7 @@ of the policy stands in this file, with its unit and its reason.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, NamedTuple
 
 from agent.ear.grammar import DIGITS, NUMBER_BEGUN, REPEATS, is_whole_number, spoken_digits
@@ -17,12 +18,20 @@ SHORT: Final = 0.25
 """Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.13–0.2 s
 of quiet to be sure of a stop, so less than this could not be acted on."""
 
+COMPLETE: Final = 0.32
+"""A whole question or statement. Within one nobody pauses this long, save hesitating, which its
+words betray."""
+
 POLITE: Final = 0.35
 """A request closed with "please" or "thanks": nearly always over, sometimes amended."""
 
-MIDDLE: Final = 0.45
-"""An ordinary sentence that may be complete. Longer than a stop consonant's silence (0.15 s)
-and most gaps between words of a fluent sentence."""
+BARE: Final = 0.42
+"""A lone "yes" or "okay": what dresses it up ("that's fine", "thank you") follows after a comma
+of 0.2 to 0.35 s, and must be noticed, 0.1 s later, before we speak."""
+
+MIDDLE: Final = 0.5
+"""Words that may be complete or not. Longer than a stop consonant's silence (0.15 s) and most
+gaps between words of a fluent sentence."""
 
 DECLINED: Final = 0.55
 """After "no thanks" to "anything else?": "that's all", "bye" follow within half a second, and a
@@ -31,8 +40,23 @@ goodbye that runs into them sounds rude. Measured on scripted callers: most cut-
 NAME: Final = 0.7
 """One name was said; a surname or a spelling often follows after a breath."""
 
-LONG: Final = 0.9
+LONG: Final = 1.1
 """Something is plainly missing: between groups of a phone number, after "um" or "and"."""
+
+# ── what is learned of a caller ─────────────────────────────────────────────────────────
+
+SHORTEST_PAUSE: Final = 0.25
+"""Shorter gaps in speech are no hesitation."""
+LONGEST_PAUSE: Final = 1.6
+"""Longer ones lie between two turns."""
+PAUSES_KEPT: Final = 6
+"""So many of the caller's last pauses count."""
+NOTICED: Final = 0.15
+"""How long after it began a voice is noticed; added to a pause that is to be outlasted."""
+MOST_PATIENCE: Final = 1.8
+"""Nobody is waited for longer, however slowly they speak."""
+CLOSED_PATIENCE: Final = 0.15
+"""By so much at most a slow speaker lengthens the wait after words that are complete."""
 
 # ── the words behind the rules ──────────────────────────────────────────────────────────
 
@@ -51,6 +75,36 @@ UNFINISHED: Final = _words(
     """
 )
 """Last words after which English wants more. ``two`` is what ``to`` is often heard as."""
+
+WANTS_OBJECT: Final = _words(
+    """
+    ask bring buy change check find give know leave let like make need order pay pick place put
+    reserve say see send take talk tell think try use wanna wanted gonna
+    another big extra few large little medium more most new next other small spicy
+    """
+)
+"""Last words after which more is likely: verbs without their object, adjectives without noun."""
+
+ASKS: Final = _words(
+    """
+    are can could did do does has have how is may should was were what what's when where where's
+    which who who's why will would
+    """
+)
+"""First words of a question."""
+
+SUBJECTS: Final = _words("i i'd i'll i'm i've it it's my that that's there this we we'd we're you")
+"""Words that begin a statement."""
+
+LEADS: Final = HESITATIONS | _words("hi hello hey yes yeah okay ok so oh and but no sorry please")
+"""Words before a sentence that are no part of it."""
+
+DAYS: Final = _words(
+    """
+    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow
+    """
+)
+PARTY: Final = _words("people persons guests us adults")
 
 YES: Final = _words("yes yeah yep yup sure okay ok correct absolutely")
 
@@ -72,6 +126,12 @@ FAREWELLS: Final = _words("bye goodbye goodnight")
 GREETINGS: Final = _words("hi hello hey there good morning afternoon evening yes yeah")
 
 CLOSERS: Final = _words("please thanks")
+
+THANKING: Final = _words("okay ok alright all right great perfect good thanks thank you so much")
+"""Words that thank, and are mostly followed by a goodbye."""
+
+LONE: Final = YES | _words("right perfect great fine good")
+"""Answers that are often dressed up after a comma."""
 
 NAME_LEADS: Final = _words(
     "it's its this is my name i'm the under for put it yes yeah sure and last first"
@@ -130,12 +190,27 @@ def patience(text: str, expect: Expect) -> Patience:
     if expect is Expect.NAME:
         return _name(words)
     if expect is Expect.DETAILS:
-        return Patience(NAME, "details")
+        whole = not DAYS.isdisjoint(words) and not PARTY.isdisjoint(words)
+        return Patience(MIDDLE, "whole_details") if whole else Patience(NAME, "details")
     if set(words) <= GREETINGS:
         return Patience(LONG, "greeting_only")
+    if set(words) <= THANKING:
+        # "Okay, thank you" and then "bye bye".
+        return Patience(MIDDLE, "thanks_only")
     if last in CLOSERS or words[-2:] == ["thank", "you"]:
         return Patience(POLITE, "polite_end")
+    if _is_sentence(words):
+        return Patience(COMPLETE, "complete_sentence")
     return Patience(MIDDLE, "ordinary")
+
+
+def _is_sentence(words: list[str]) -> bool:
+    """Return whether ``words`` are a whole question or statement, as far as words can tell."""
+    while words and words[0] in LEADS:
+        words = words[1:]
+    if len(words) < 3 or words[-1] in WANTS_OBJECT:
+        return False
+    return words[0] in ASKS or (words[0] in SUBJECTS and len(words) >= 4)
 
 
 def _number(words: list[str], expect: Expect) -> Patience | None:
@@ -160,6 +235,10 @@ def _answer(words: list[str], expect: Expect) -> Patience | None:
     if words[-1] in OPEN_ENDS:
         return None
     said_no = not NO.isdisjoint(words)
+    if set(words) <= LONE | HESITATIONS:
+        return Patience(BARE, "bare_answer")
+    if expect is Expect.MORE and set(words) <= THANKING:
+        return Patience(MIDDLE, "thanks_only")
     if said_no and expect is not Expect.MORE and len(words) == 1:
         # "No" to "is this your number?" is mostly followed by what is right instead.
         return Patience(MIDDLE, "bare_no")
@@ -177,4 +256,43 @@ def _name(words: list[str]) -> Patience:
         return Patience(LONG, "mid_spelling")
     if len(name) < 2:
         return Patience(NAME, "mid_name")
-    return Patience(MIDDLE, "ordinary")
+    return Patience(MIDDLE, "whole_name")
+
+
+class Endpointing:
+    """How patient to be with one caller: the rules above, and what their pauses have taught."""
+
+    def __init__(self) -> None:
+        """Know nothing of the caller yet."""
+        self._pauses: deque[float] = deque(maxlen=PAUSES_KEPT)
+
+    def paused(self, seconds: float) -> None:
+        """Learn that the caller went on after a pause of ``seconds``."""
+        if SHORTEST_PAUSE <= seconds <= LONGEST_PAUSE:
+            self._pauses.append(seconds)
+
+    def patience(self, text: str, expect: Expect) -> Patience:
+        """Return `patience` for this caller."""
+        wait, rule = patience(text, expect)
+        longest = max(self._pauses, default=0.0) + NOTICED
+        if longest <= wait or not self._pauses:
+            return Patience(wait, rule)
+        most = wait + CLOSED_PATIENCE if wait <= COMPLETE else MOST_PATIENCE
+        # A pause seen once in mid-number need not be outlasted after every sentence.
+        share = 1.0 if wait >= NAME else 0.5
+        return Patience(round(min(most, wait + share * (longest - wait)), 3), rule)
+
+
+class FixedSilence:
+    """The same pause after everything, as many pipelines have it; for comparing with."""
+
+    def __init__(self, seconds: float) -> None:
+        """Wait ``seconds`` whatever was said."""
+        self._seconds = seconds
+
+    def paused(self, seconds: float) -> None:
+        """Learn nothing."""
+
+    def patience(self, text: str, expect: Expect) -> Patience:
+        """Return the fixed pause."""
+        return Patience(self._seconds, "fixed_silence")

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.ear.endpoint import DECLINED, LONG, MIDDLE, NAME, POLITE, SHORT, patience
+from agent.ear.endpoint import (
+    BARE,
+    COMPLETE,
+    DECLINED,
+    LONG,
+    MIDDLE,
+    MOST_PATIENCE,
+    NAME,
+    POLITE,
+    SHORT,
+    Endpointing,
+    patience,
+)
 from agent.events import Expect
 
 NUMBER = "three one six five five five zero one two three"
@@ -19,25 +31,39 @@ TABLE = [
     (Expect.OPEN, "i'd like to", "unfinished", LONG),
     (Expect.OPEN, "i want to order and", "unfinished", LONG),
     (Expect.OPEN, "can i get um", "hesitation", LONG),
-    (Expect.OPEN, "what time do you close", "ordinary", MIDDLE),
+    (Expect.OPEN, "what time do you close", "complete_sentence", COMPLETE),
+    (Expect.OPEN, "um hi do you have parking", "complete_sentence", COMPLETE),
+    (Expect.OPEN, "hi can i order some ramen to go", "complete_sentence", COMPLETE),
+    (Expect.OPEN, "i'd like to make a reservation", "complete_sentence", COMPLETE),
+    (Expect.OPEN, "i'd like to order", "ordinary", MIDDLE),
+    (Expect.OPEN, "can i get", "unfinished", LONG),
+    (Expect.OPEN, "do you have any large", "ordinary", MIDDLE),
+    (Expect.OPEN, "ramen to go", "ordinary", MIDDLE),
+    (Expect.OPEN, "i want to order some ramen for", "unfinished", LONG),
+    (Expect.OPEN, "okay thank you", "thanks_only", MIDDLE),
     (Expect.OPEN, "i'd like to place an order please", "polite_end", POLITE),
     (Expect.OPEN, "that's it thank you", "polite_end", POLITE),
     (Expect.OPEN, "okay bye", "farewell", SHORT),
     (Expect.OPEN, "a table for four", "ordinary", MIDDLE),
     (Expect.OPEN, "my number is three one six", "mid_number", LONG),
     (Expect.OPEN, f"my number is {NUMBER}", "whole_number", SHORT),
-    (Expect.YES_NO, "yes", "complete_answer", SHORT),
+    (Expect.YES_NO, "yes", "bare_answer", BARE),
+    (Expect.YES_NO, "okay", "bare_answer", BARE),
+    (Expect.YES_NO, "yes please", "complete_answer", SHORT),
     (Expect.YES_NO, "yeah that's fine", "complete_answer", SHORT),
     (Expect.YES_NO, "this number is fine", "complete_answer", SHORT),
     (Expect.YES_NO, "no", "bare_no", MIDDLE),
     (Expect.YES_NO, "no thanks", "complete_answer", SHORT),
     (Expect.YES_NO, "yes but", "unfinished", LONG),
-    (Expect.YES_NO, "yes i'd like a different number", "ordinary", MIDDLE),
+    (Expect.YES_NO, "yes i'd like a different number", "complete_sentence", COMPLETE),
     (Expect.YES_NO, "no it's", "unfinished", LONG),
     (Expect.MORE, "no", "declined", DECLINED),
     (Expect.MORE, "no thanks", "declined", DECLINED),
     (Expect.MORE, "no that's all thank you", "complete_answer", SHORT),
-    (Expect.MORE, "yes what are your hours", "ordinary", MIDDLE),
+    (Expect.MORE, "yes what are your hours", "complete_sentence", COMPLETE),
+    (Expect.MORE, "okay", "bare_answer", BARE),
+    (Expect.MORE, "okay thank you", "thanks_only", MIDDLE),
+    (Expect.MORE, "okay thank you bye bye", "farewell", SHORT),
     (Expect.PHONE_NUMBER, "three", "mid_number", LONG),
     (Expect.PHONE_NUMBER, "three one six five five five", "mid_number", LONG),
     (Expect.PHONE_NUMBER, "five five five zero one two three", "mid_number", LONG),
@@ -52,13 +78,14 @@ TABLE = [
     ),
     (Expect.PHONE_NUMBER, f"one {NUMBER}", "whole_number", SHORT),
     (Expect.PHONE_NUMBER, f"one {NUMBER.removesuffix(' three')}", "mid_number", LONG),
-    (Expect.PHONE_NUMBER, "yes", "complete_answer", SHORT),
+    (Expect.PHONE_NUMBER, "yes", "bare_answer", BARE),
     (Expect.NAME, "jennifer", "mid_name", NAME),
     (Expect.NAME, "my name is", "unfinished", LONG),
-    (Expect.NAME, "michael wilson", "ordinary", MIDDLE),
+    (Expect.NAME, "michael wilson", "whole_name", MIDDLE),
     (Expect.NAME, "it's m i", "unfinished", LONG),
     (Expect.NAME, "it's j o", "mid_spelling", LONG),
     (Expect.DETAILS, "the soup was cold", "details", NAME),
+    (Expect.DETAILS, "saturday at seven for four people", "whole_details", MIDDLE),
 ]
 
 
@@ -92,3 +119,30 @@ def test_every_hearing_gets_a_sane_wait(words: list[str], expect: Expect) -> Non
     wait, rule = patience(" ".join(words), expect)
     assert SHORT <= wait <= LONG
     assert rule
+
+
+def test_a_caller_who_pauses_in_mid_number_is_waited_for_longer_from_then_on() -> None:
+    endpoint = Endpointing()
+    half = "three one six"
+    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait == LONG
+    endpoint.paused(1.2)
+    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait > 1.2
+    # What is complete stays quick.
+    assert endpoint.patience(NUMBER, Expect.PHONE_NUMBER).wait <= SHORT + 0.15
+
+
+def test_what_lies_between_two_turns_teaches_nothing() -> None:
+    endpoint = Endpointing()
+    for pause in (0.1, 2.5, 30.0):
+        endpoint.paused(pause)
+    assert endpoint.patience("um", Expect.OPEN).wait == LONG
+
+
+@given(st.lists(st.floats(0, 5)), st.sampled_from(["um", "yes", "do you deliver", "", "bye"]))
+def test_patience_has_an_end_whatever_was_learned(pauses: list[float], text: str) -> None:
+    endpoint = Endpointing()
+    for pause in pauses:
+        endpoint.paused(pause)
+    plain, learned = patience(text, Expect.MORE), endpoint.patience(text, Expect.MORE)
+    assert learned.rule == plain.rule
+    assert plain.wait <= learned.wait <= MOST_PATIENCE

@@ -23,7 +23,9 @@ from agent.events import (
     SentenceKind,
     SpeechStarted,
     SpeechStopped,
+    ToneHeard,
 )
+from agent.turns import state as lengths
 
 LINE = (Sentence(SentenceKind.PHRASE, "test", "Hello."),)
 
@@ -86,10 +88,15 @@ class Table:
         return self.feed(SpeechStarted(at=self.now))
 
     def words(self, text: str, wait: float | None = None) -> list[turns.Action]:
-        return self.feed(PartialHeard(at=self.now, text=text, wait=wait, rule="late"))
+        stable = len(text.split())
+        seen = self.feed(
+            PartialHeard(at=self.now, text=text, stable=stable, wait=wait, rule="late")
+        )
+        return [action for action in seen if not isinstance(action, turns.Guess)]
 
     def stops(self, wait: float = 0.4) -> list[turns.Action]:
-        return self.feed(SpeechStopped(at=self.now, last_voiced=self.now, wait=wait, rule="plain"))
+        seen = self.feed(SpeechStopped(at=self.now, last_voiced=self.now, wait=wait, rule="plain"))
+        return [action for action in seen if not isinstance(action, turns.Guess)]
 
     def final(self, text: str) -> list[turns.Action]:
         return self.feed(FinalHeard(at=self.now, text=text))
@@ -100,8 +107,7 @@ class Table:
         self.after(0.8)
         self.words(text)
         self.stops()
-        seen = self.after(0.5)
-        assert turns.EndTurn() in seen
+        assert turns.EndTurn() in self.after(0.5)
         return self.final(text)
 
     def says_nothing_more(self) -> bool:
@@ -215,8 +221,8 @@ def test_a_long_mumble_is_asked_about() -> None:
 def test_a_radio_does_not_hold_the_turn_for_ever() -> None:
     table = answered()
     table.speaks()
-    assert turns.Forget() in table.after(turns.NOISE_TURN_SECONDS + 0.1)
-    seen = table.after(turns.SILENCE_SECONDS + 0.1)
+    seen = table.after(lengths.NOISE_TURN_SECONDS + 0.1)
+    assert turns.Forget() in seen
     assert turns.AskSilence(1) in seen
 
 
@@ -224,7 +230,7 @@ def test_silence_is_prompted_twice_and_then_the_goodbye_is_asked_for() -> None:
     table = answered()
     counts = []
     for _ in range(3):
-        seen = table.after(turns.SILENCE_SECONDS + 0.1)
+        seen = table.after(lengths.SILENCE_SECONDS + 0.1)
         counts += [action.count for action in seen if isinstance(action, turns.AskSilence)]
         table.reply(ends=len(counts) == 3)
         table.after(1.0)
@@ -235,13 +241,13 @@ def test_silence_is_prompted_twice_and_then_the_goodbye_is_asked_for() -> None:
 
 def test_speaking_resets_the_count_of_silences() -> None:
     table = answered()
-    table.after(turns.SILENCE_SECONDS + 0.1)
+    table.after(lengths.SILENCE_SECONDS + 0.1)
     table.reply()
     table.line_over()
     table.says("i am here")
     table.reply()
     table.line_over()
-    assert turns.AskSilence(1) in table.after(turns.SILENCE_SECONDS + 0.1)
+    assert turns.AskSilence(1) in table.after(lengths.SILENCE_SECONDS + 0.1)
 
 
 def test_the_goodbye_is_heard_out_and_then_the_line_is_released() -> None:
@@ -258,6 +264,7 @@ def test_bye_over_the_goodbye_neither_stops_nor_restarts_it() -> None:
     table = answered()
     table.says("that's all")
     table.reply(ends=True)
+    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
     table.after(0.5)
     assert table.says("bye bye") == [turns.Understand("bye bye")]
     assert table.reply(ends=True, says=()) == []
@@ -272,7 +279,7 @@ def test_a_caller_who_never_stops_talking_is_released_all_the_same() -> None:
     table.speaks()
     table.words("and my cat says")
     table.line_over()
-    assert turns.HangUp("goodbye") in table.after(turns.GOODBYE_GRACE_SECONDS + 0.5)
+    assert turns.HangUp("goodbye") in table.after(lengths.GOODBYE_GRACE_SECONDS + 0.5)
 
 
 def test_a_new_need_over_the_goodbye_reopens_the_call() -> None:
@@ -290,7 +297,7 @@ def test_a_slow_tool_gets_one_bridge() -> None:
     table = answered()
     table.says("yes")
     table.reply(tool="send_link", says=())
-    seen = table.after(turns.TOOL_PATIENCE_SECONDS + 2.0)
+    seen = table.after(lengths.BRIDGE_SECONDS + 2.0)
     assert seen.count(turns.Bridge()) == 1
 
 
@@ -320,13 +327,303 @@ def test_an_unfinished_number_is_read_after_a_pause() -> None:
     table.line_over()
     for digit in "555":
         table.feed(KeyPressed(at=table.now, digit=digit))
-    assert turns.ReadKeys("555") in table.after(turns.KEYS_PAUSE_SECONDS + 0.1)
+    assert turns.ReadKeys("555") in table.after(lengths.KEYS_PAUSE_SECONDS + 0.1)
 
 
 def test_a_call_has_a_longest_time() -> None:
     table = answered()
     table.state = replace(table.state, longest_call=table.now + 1.0)
     assert turns.WindUp() in table.after(1.2)
+
+
+# ── the caller was not done ─────────────────────────────────────────────────────────────
+
+
+def test_who_goes_on_before_our_answer_sounds_gets_one_turn_out_of_two() -> None:
+    table = answered()
+    table.says("i'd like to order")
+    table.speaks()
+    assert table.reply() == []
+    table.after(0.6)
+    table.words("some ramen to go")
+    table.stops()
+    table.after(0.5)
+    assert table.final("some ramen to go")[-1] == turns.Understand(
+        "i'd like to order some ramen to go", goes_on=True
+    )
+
+
+def test_who_goes_on_as_our_answer_begins_cannot_have_reacted_to_it() -> None:
+    table = answered()
+    table.says("no")
+    table.reply()
+    table.feed(LineStarted(at=table.now, line=2, text="Hello."))
+    table.after(0.3)
+    assert table.speaks() == [turns.Pause()]
+    table.after(0.3)
+    assert names(table.words("use another number")) == ["Drop", "Note"]
+    table.line_over(complete=False)
+    table.stops()
+    table.after(0.5)
+    assert names(table.final("use another number")) == ["Note", "Understand"]
+    assert table.state.said == "no use another number"
+
+
+def test_who_speaks_later_means_something_new() -> None:
+    table = answered()
+    table.says("no")
+    table.reply()
+    table.feed(LineStarted(at=table.now, line=2, text="Hello."))
+    table.after(1.0)
+    table.says("what was that")
+    assert table.state.said == "what was that"
+
+
+def test_what_a_tool_did_is_not_taken_back() -> None:
+    table = answered()
+    table.says("yes")
+    table.reply(tool="send_link", says=())
+    table.reply()
+    table.feed(LineStarted(at=table.now, line=2, text="Done."))
+    table.after(0.2)
+    assert table.says("that is fine by me")[-1] == turns.Understand("that is fine by me")
+
+
+def test_noise_after_the_turn_only_delays_the_answer() -> None:
+    table = answered()
+    table.says("i'd like to order")
+    table.speaks()
+    assert table.reply() == []
+    table.stops()
+    assert turns.Speak(LINE) in table.after(0.5)
+
+
+def test_a_receipt_is_said_even_if_the_caller_speaks_meanwhile() -> None:
+    table = answered()
+    table.says("yes")
+    table.reply(tool="send_link", says=())
+    table.speaks()
+    assert table.reply() == []
+    table.after(0.4)
+    table.words("and do you have parking")
+    table.stops()
+    table.after(0.5)
+    assert table.final("and do you have parking") == [turns.Speak(LINE)]
+    assert table.line_over() == [turns.Understand("and do you have parking")]
+
+
+# ── thinking ahead ──────────────────────────────────────────────────────────────────────
+
+
+def guesses(actions: list[turns.Action]) -> list[str]:
+    return [action.text for action in actions if isinstance(action, turns.Guess)]
+
+
+def in_a_pause(table: Table, text: str) -> list[str]:
+    event = PartialHeard(at=table.now, text=text, stable=1, wait=0.4, rule="late")
+    return guesses(table.feed(event))
+
+
+def test_words_before_a_pause_are_thought_through_while_it_lasts() -> None:
+    table = answered()
+    table.speaks()
+    table.words("do you have parking")
+    stop = SpeechStopped(at=table.now, last_voiced=table.now, wait=0.3, rule="plain")
+    assert guesses(table.feed(stop)) == ["do you have parking"]
+    assert in_a_pause(table, "do you have parking") == []
+    assert in_a_pause(table, "do you have parking there") == ["do you have parking there"]
+
+
+def test_thinking_ahead_is_bounded() -> None:
+    table = answered()
+    table.speaks()
+    seen = [in_a_pause(table, f"words {number}") for number in range(10)]
+    assert sum(map(len, seen)) == lengths.MOST_GUESSES
+
+
+def test_nothing_is_guessed_while_a_tool_works() -> None:
+    table = answered()
+    table.says("yes")
+    table.reply(tool="send_link", says=())
+    table.speaks()
+    assert in_a_pause(table, "hello there") == []
+
+
+# ── over our line ───────────────────────────────────────────────────────────────────────
+
+
+def test_hello_into_the_greeting_does_not_stop_it() -> None:
+    table = Table()
+    table.feed(CallAnswered(at=0.0))
+    table.reply()
+    table.feed(LineStarted(at=0.0, line=1, text="Hello."))
+    table.after(0.5)
+    assert table.speaks() == [turns.Pause()]
+    assert table.words("hello") == []
+    table.stops(wait=0.2)
+    table.after(0.3)
+    assert table.final("hello") == [turns.Resume()]
+
+
+def test_a_need_spoken_into_the_greeting_is_served() -> None:
+    table = Table()
+    table.feed(CallAnswered(at=0.0))
+    table.reply()
+    table.feed(LineStarted(at=0.0, line=1, text="Hello."))
+    table.after(0.8)
+    table.speaks()
+    assert names(table.words("hi do you deliver")) == ["Drop", "Note"]
+
+
+def test_a_cough_over_our_line_holds_it_for_a_moment_only() -> None:
+    table = answered()
+    table.reply()
+    table.speaks()
+    table.after(0.1)
+    table.stops()
+    assert names(table.after(lengths.BLIP_SECONDS + 0.06)) == ["Resume"]
+
+
+def test_words_that_come_after_the_line_went_on_still_take_the_turn() -> None:
+    table = answered()
+    table.reply()
+    table.speaks()
+    assert names(table.after(1.0)) == ["Resume"]
+    assert names(table.words("excuse me")) == ["Drop", "Note"]
+
+
+def test_who_goes_on_as_the_goodbye_begins_is_let_finish_and_then_hears_it() -> None:
+    table = answered()
+    table.says("no thanks")
+    table.reply(ends=True)
+    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
+    table.after(0.2)
+    assert table.speaks() == [turns.Pause()]
+    assert table.words("that's all") == []
+    table.stops()
+    table.after(0.5)
+    assert table.final("that's all") == [turns.Understand("that's all")]
+    assert table.reply(ends=True, says=()) == [turns.Resume()]
+
+
+def test_a_wish_over_the_goodbye_holds_it_and_thanks_do_not() -> None:
+    table = answered()
+    table.says("that's all")
+    table.reply(ends=True)
+    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
+    table.after(0.5)
+    table.speaks()
+    assert table.words("thank you") == []
+    assert names(table.words("thank you one more question")) == ["Pause"]
+    table.stops()
+    table.after(0.5)
+    table.final("thank you one more question")
+    assert table.reply(ends=True, says=()) == [turns.Resume()]
+
+
+def test_our_own_voice_coming_back_takes_no_turn() -> None:
+    table = answered()
+    line = Sentence(SentenceKind.PHRASE, "test", "I can text you our ordering link right now.")
+    table.reply(says=(line,))
+    table.after(1.0)
+    table.speaks()
+    assert table.words("i can text you our ordering link") == []
+    table.stops()
+    table.after(0.5)
+    assert table.final("i can text you our ordering link") == [turns.Resume()]
+
+
+# ── a voice that does not end ───────────────────────────────────────────────────────────
+
+
+def test_a_television_behind_the_words_does_not_hold_the_turn() -> None:
+    table = answered()
+    table.speaks()
+    table.after(1.0)
+    table.words("what time do you close")
+    seen = table.after(lengths.STALE_WORDS_SECONDS + 0.1)
+    assert turns.EndTurn() in seen
+
+
+def test_noise_that_comes_and_goes_does_not_put_the_prompt_off_for_ever() -> None:
+    table = answered()
+    table.answers = True
+    seen: list[turns.Action] = []
+    for _ in range(30):
+        table.speaks()
+        seen += table.after(0.3)
+        table.stops(wait=0.3)
+        seen += table.after(0.5)
+    assert turns.AskSilence(1) in seen
+
+
+# ── no people ───────────────────────────────────────────────────────────────────────────
+
+MACHINE_WORDS = [
+    ("answering_machine", "please leave your message after the tone"),
+    ("answering_machine", "we can't come to the phone right now"),
+    ("hold_queue", "your call is important to us please stay on the line"),
+    ("menu", "for english press one for spanish press two to hear"),
+    ("bot", "hello i am an automated assistant calling about your account"),
+    ("bot", "this call is being recorded"),
+]
+
+
+def test_machines_are_hung_up_on_and_their_kind_is_noted() -> None:
+    for kind, text in MACHINE_WORDS:
+        table = answered()
+        seen = table.says(text)
+        assert names(seen) == ["Note", "Drop", "HangUp"], text
+        assert seen[-1] == turns.HangUp(kind)
+
+
+def test_people_who_speak_of_messages_and_holding_are_people() -> None:
+    for text in (
+        "can i leave a message for the owner",
+        "please hold on a second",
+        "i was on hold for an hour",
+        "can you record my name for the list",
+        "do i press one",
+        "is this an automated system",
+        "are all your tables taken",
+    ):
+        assert names(answered().says(text)) == ["Understand"], text
+
+
+def test_the_same_words_again_and_again_are_a_recording() -> None:
+    table = answered()
+    text = "we have been trying to reach you"
+    for _ in range(2):
+        assert names(table.says(text)) == ["Understand"]
+        table.reply()
+        table.line_over()
+    assert table.says(text)[-1] == turns.HangUp("loop")
+
+
+def test_a_line_that_only_returns_our_voice_is_our_own_call() -> None:
+    table = answered()
+    line = Sentence(SentenceKind.PHRASE, "test", "Thanks for calling Hikari. How can I help?")
+    table.reply(says=(line,))
+    table.line_over()
+    seen: list[turns.Action] = []
+    for _ in range(3):
+        seen = table.says("thanks for calling hikari how can i help")
+    assert seen[-1] == turns.HangUp("forward_loop")
+
+
+def test_a_fax_is_released() -> None:
+    table = answered()
+    seen = table.feed(ToneHeard(at=table.now, tone="fax"))
+    assert seen[-1] == turns.HangUp("fax")
+
+
+def test_a_slow_answer_gets_one_bridge_and_one_that_never_comes_ends_in_voicemail() -> None:
+    table = answered()
+    table.says("do you deliver")
+    seen = table.after(lengths.BRIDGE_SECONDS + 0.1)
+    assert seen == [turns.Bridge()]
+    table.line_over()
+    assert turns.GiveUp("the mind") in table.after(lengths.STUCK_SECONDS)
 
 
 EVENTS = st.sampled_from(

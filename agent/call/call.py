@@ -1,4 +1,4 @@
-"""One call: reads events, carries out actions. Nothing else knows all the parts.
+"""One call: reads events, carries out actions.
 
 Every event passes one inbox, is recorded, and goes through ``turns.step``; the actions
 that come back are carried out here. What takes time (understanding, tools, speech) runs
@@ -17,8 +17,12 @@ import structlog
 
 from agent import turns
 from agent.audio import AudioTime, byte_count
-from agent.ear import Ear, EarEngine
-from agent.errors import CallGone, PickupError, QueueDown, UnbackedClaim
+from agent.call.ahead import Ahead, Asked
+from agent.call.keeping import Keeping
+from agent.call.parts import Parts
+from agent.ear import Ear
+from agent.ear.tones import ToneDetector
+from agent.errors import CallGone, EngineError, PickupError, UnbackedClaim
 from agent.events import (
     CallAnswered,
     CallEnded,
@@ -28,13 +32,10 @@ from agent.events import (
     FaultSeen,
     FinalHeard,
     LineFinished,
-    Outcome,
-    PromiseKind,
-    PromiseMade,
-    PromiseUpdated,
     Replied,
     Sentence,
     SentenceKind,
+    ToneHeard,
     Understood,
 )
 from agent.evidence import Recorder
@@ -48,39 +49,29 @@ from agent.mind.dialogue import (
     Reply,
     Silence,
     TimeUp,
-    ToolDone,
 )
-from agent.mind.tools import Capabilities, PassMessage, SendLink
-from agent.mind.understanding import Mind
 from agent.mind.wording import Phrase
-from agent.mouth import Mouth, Phrases, Player
+from agent.mouth import Player
 from agent.mouth.units import SENTENCE_PAUSE
 from agent.phone import CallLeg, Media
-from agent.promises import texts
-from agent.promises.ledger import Ledger
-from agent.restaurant import Restaurant
 
 log = structlog.get_logger()
 
 ONE_MOMENT: Final = Sentence(SentenceKind.PHRASE, Phrase.ONE_MOMENT.ref, Phrase.ONE_MOMENT.value)
-ACCEPTANCE_SECONDS: Final = 4.0
-"""How long a caller waits for the carrier to accept a text; then they hear that it is pending."""
 MEDIA_SILENT_SECONDS: Final = 1.0
 """Without a frame for this long, time is taken from the clock so that nothing stands still."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a call is made with; shared by all calls of the process."""
+BEHIND_SECONDS: Final = 0.08
+"""A box this late with the caller's sound has no time for guesses."""
 
-    restaurant: Restaurant
-    ears: EarEngine
-    mind: Mind
-    mouth: Mouth
-    phrases: Phrases
-    ledger: Ledger
-    capabilities: Capabilities
-    longest_call: float
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The caller's words for the mind; ``goes_on`` as in `turns.Understand`."""
+
+    text: str
+    goes_on: bool
 
 
 class Call:
@@ -93,12 +84,15 @@ class Call:
         self._dialogue = dialogue
         self._recorder = recorder
         self._inbox: asyncio.Queue[Event | turns.Tick] = asyncio.Queue()
-        self._inputs: asyncio.Queue[Input | str | None] = asyncio.Queue()
+        self._inputs: asyncio.Queue[Input | Words | None] = asyncio.Queue()
         self._lines: asyncio.Queue[tuple[int, tuple[Sentence, ...]]] = asyncio.Queue()
         self._state = turns.State(longest_call=parts.longest_call)
         self._talk: DialogueState | None = None
-        self._said = ""
-        self._receipts: dict[str, tuple[PromiseKind, Outcome]] = {}
+        self._asked = Asked()
+        self._before: tuple[DialogueState | None, Asked] = (None, Asked())
+        """How the dialogue stood before the caller's last words, to take them back to."""
+        self._keeping = Keeping(parts, recorder.folder, self._post, leg.clock)
+        self._ahead = Ahead(parts, dialogue, self._record, leg.clock)
         self._ear: Ear = parts.ears.open()
         self._player: Player | None = None
         self._line = 0
@@ -133,6 +127,7 @@ class Call:
                 await self._leg.to_voicemail(code)
         finally:
             self._ear.close()
+            await self._ahead.close()
             await self._pass_on_left_over()
             by, reason = self._ended or ("fault", "unexpected")
             self._record(CallEnded(at=self._leg.clock(), by=by, reason=reason))
@@ -144,7 +139,7 @@ class Call:
         if tool is None:
             return
         try:
-            await self._use(tool, wait=False)
+            await self._keeping.use(tool, wait=False)
         except PickupError as error:
             log.error("An unfinished message is lost but for the recording.", code=error.code)
         self._record_rest()
@@ -192,8 +187,10 @@ class Call:
                 self._inputs.put_nowait(None)
             case turns.EndTurn():
                 self._post(await self._final_words())
-            case turns.Understand(text=text):
-                self._inputs.put_nowait(text)
+            case turns.Guess(text=text, goes_on=goes_on):
+                self._guess(text, goes_on=goes_on)
+            case turns.Understand(text=text, goes_on=goes_on):
+                self._inputs.put_nowait(Words(text, goes_on))
             case turns.AskSilence(count=count):
                 self._inputs.put_nowait(Silence(count))
             case turns.WindUp():
@@ -215,6 +212,11 @@ class Call:
                     await self._ear.forget()
             case turns.Note(event=event):
                 self._record(event)
+            case turns.GiveUp(waited_for=what):
+                raise EngineError(
+                    f"The call waited in vain for {what}.",
+                    remedy="See the agent's log for what hangs; the caller went to voicemail.",
+                )
             case turns.HangUp(reason=reason):
                 self._ended = ("agent", reason)
                 await self._leg.hang_up()
@@ -244,6 +246,7 @@ class Call:
 
     async def _hear(self, media: Media) -> None:
         audio_clock = AudioTime(self._leg.clock())
+        tones = ToneDetector()
         async for frame in media.frames():
             at = self._heard_until = audio_clock.next_frame(self._leg.clock())
             self._recorder.caller_frame(frame, at)
@@ -251,6 +254,8 @@ class Call:
                 heard = await self._ear.hear(frame, at)
             for event in heard:
                 self._post(event)
+            if tone := tones.feed(frame):
+                self._post(ToneHeard(at=at, tone=tone))
             self._post(turns.Tick(at))
 
     async def _keep_time(self) -> None:
@@ -267,81 +272,58 @@ class Call:
 
     # ── mind and promises ───────────────────────────────────────────────────────────────
 
+    def _guess(self, text: str, *, goes_on: bool) -> None:
+        if self._leg.clock() - self._heard_until > BEHIND_SECONDS:
+            return
+        talk, asked = self._before if goes_on else (self._talk, self._asked)
+        self._ahead.guess(text, asked, talk)
+
     async def _think(self) -> None:
         while True:
             reply = await self._reply(await self._inputs.get())
             while True:
+                said = " ".join(sentence.text for sentence in reply.sentences)
+                self._asked = Asked(reply.expect, said)
                 self._ear.expect(reply.expect)
-                self._said = " ".join(sentence.text for sentence in reply.sentences)
                 self._post(_replied(self._leg.clock(), reply))
                 if reply.tool is None:
                     break
-                reply = self._step(await self._use(reply.tool))
+                reply = self._step(await self._keeping.use(reply.tool))
 
-    async def _reply(self, item: Input | str | None) -> Reply:
+    async def _reply(self, item: Input | Words | None) -> Reply:
         if item is None:
             self._talk, reply = self._dialogue.open()
             return reply
-        if isinstance(item, str):
-            understood = await self._parts.mind.understand(item, self._state.expect, self._said)
-            self._post(
-                Understood(
-                    at=self._leg.clock(),
-                    text=item,
-                    moves=understood.moves,
-                    slots=understood.slots,
-                    by=understood.by,
-                    seconds=understood.seconds,
-                    fault=understood.fault,
-                )
-            )
-            item = Heard(understood, item)
+        if isinstance(item, Words):
+            item = await self._understand(item)
         return self._step(item)
+
+    async def _understand(self, words: Words) -> Heard:
+        if words.goes_on:
+            self._talk, self._asked = self._before
+        self._before = (self._talk, self._asked)
+        text, asked = words.text, self._asked
+        understood = await self._ahead.understood(text, asked)
+        if understood is None:
+            understood = await self._parts.mind.understand(text, asked.expect, asked.said)
+        self._post(
+            Understood(
+                at=self._leg.clock(),
+                text=text,
+                moves=understood.moves,
+                slots=understood.slots,
+                by=understood.by,
+                seconds=understood.seconds,
+                fault=understood.fault,
+            )
+        )
+        return Heard(understood, text)
 
     def _step(self, item: Input) -> Reply:
         if self._talk is None:
             self._talk, _ = self._dialogue.open()
         self._talk, reply = self._dialogue.step(self._talk, item)
         return reply
-
-    async def _use(self, tool: SendLink | PassMessage, *, wait: bool = True) -> ToolDone:
-        """Make the promise, have it kept, and say how far that came in a caller's patience."""
-        ledger = self._parts.ledger
-        to, body = self._message(tool)
-        promise = await asyncio.to_thread(
-            ledger.make, tool.promise_kind, to, body, self._recorder.folder
-        )
-        self._post(
-            PromiseMade(
-                at=self._leg.clock(), promise=promise.id, promise_kind=promise.kind, to=promise.to
-            )
-        )
-        try:
-            await ledger.keep(promise)
-        except QueueDown as error:
-            self._post(FaultSeen(at=self._leg.clock(), code=error.code, message=str(error)))
-            outcome, receipt, code = Outcome.PENDING, "", error.code
-        else:
-            news = await ledger.outcome(promise.id, ACCEPTANCE_SECONDS if wait else 0.0)
-            outcome, receipt, code = news.outcome, news.receipt, news.code
-        self._receipts[promise.id] = (promise.kind, outcome)
-        self._post(
-            PromiseUpdated(
-                at=self._leg.clock(),
-                promise=promise.id,
-                outcome=outcome,
-                receipt=receipt,
-                code=code,
-            )
-        )
-        return ToolDone(outcome, promise.id, code)
-
-    def _message(self, tool: SendLink | PassMessage) -> tuple[str, str]:
-        restaurant = self._parts.restaurant
-        if isinstance(tool, SendLink):
-            return tool.to, texts.order_link(restaurant.name, str(restaurant.ordering_link))
-        body = texts.owner_message(tool.kind, tool.details, tool.name, tool.number)
-        return restaurant.contacts.owner_sms, body
 
     # ── mouth ───────────────────────────────────────────────────────────────────────────
 
@@ -363,7 +345,10 @@ class Call:
             try:
                 backed.append(
                     claims.check(
-                        sentence, self._parts.restaurant, self._receipts, self._parts.capabilities
+                        sentence,
+                        self._parts.restaurant,
+                        self._keeping.receipts,
+                        self._parts.capabilities,
                     )
                 )
             except UnbackedClaim as error:
@@ -386,6 +371,10 @@ class Call:
             ready = self._parts.phrases.get(sentence.text)
             if ready is not None:
                 yield ready
+                continue
+            if ahead := self._ahead.spoken(sentence.text):
+                for chunk in ahead:
+                    yield chunk
                 continue
             async for chunk in self._parts.mouth.speak(sentence.text):
                 yield chunk
