@@ -52,10 +52,6 @@ class Silero:
             EarError: the network is missing or damaged.
         """
         self._network = _network()
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin anew, as in silence."""
         self._state = np.zeros((2, 1, 128), np.float32)
         self._context = np.zeros((1, CONTEXT_SAMPLES), np.float32)
 

@@ -14,7 +14,7 @@ from agent.mind.wording import Phrase
 from agent.review.schema import Measures
 from agent.review.seen import BRIDGE, Line, Seen, Turn
 from agent.review.words import ends_with_goodbye
-from agent.turns import BACKCHANNELS
+from agent.turns import is_backchannel
 
 PROMPT_SECONDS: Final = 12.0
 """A silent caller is spoken to after 6 s, after 9 s where details were asked (`agent.turns`);
@@ -82,7 +82,7 @@ def owes_reply(seen: Seen, turn: Turn) -> bool:
     """Return whether what the caller did wants an answer."""
     over = any(reply.ends_call and reply.at < turn.start for reply in seen.replies)
     said = turn.text.strip().lower()
-    filler = said in BACKCHANNELS or re.fullmatch(r"(?:h|m|u)+m+", said) is not None
+    filler = is_backchannel(said) or re.fullmatch(r"(?:h|m|u)+m+", said) is not None
     return not over and (turn.understood or bool(said and not filler))
 
 

@@ -35,6 +35,7 @@ from agent.turns.actions import (
     Understand,
     WindUp,
 )
+from agent.turns.floor import is_backchannel
 from agent.turns.state import State
 from agent.turns.step import step
 
@@ -58,5 +59,6 @@ __all__ = [
     "Tick",
     "Understand",
     "WindUp",
+    "is_backchannel",
     "step",
 ]

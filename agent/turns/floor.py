@@ -68,6 +68,12 @@ PARTING: Final = BACKCHANNELS | _words(
 """Words said over a goodbye that want nothing more."""
 
 
+def is_backchannel(text: str) -> bool:
+    """Return whether ``text`` only says that its speaker listens."""
+    words = text.split()
+    return bool(words) and set(words) <= BACKCHANNELS
+
+
 def is_turn(state: State, text: str) -> bool:
     """Return whether ``text``, said over our line, takes the turn."""
     words = text.split()
