@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-mind bench-mouth bench-review clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-review clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,11 @@ unit: setup
 pbx: setup
 	@$(BIN)/pytest tests/pbx
 
-bench: setup  ## latency at the caller's ear: 20 calls, 2 at once
+bench: setup  ## calls at the caller's ear: alone, 2, 4, 8 at once, and against a plain pipeline
 	@$(BIN)/pickup bench
+
+bench-soak: setup  ## 1,000 caller turns, and what they leave behind: nothing
+	@$(BIN)/pickup soak
 
 bench-mind: setup  ## what the mind gets right on held-out turns, and how fast
 	@$(BIN)/python llm_models/recipe/bench.py

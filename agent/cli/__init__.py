@@ -13,6 +13,7 @@ from agent.errors import PickupError
 
 GROUPS: Final = (
     "stack",
+    "bench",
     "call",
     "calls",
     "ask",

@@ -30,6 +30,7 @@ def call(
     concurrency: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 1,
     seed: Annotated[int, typer.Option(help="Chooses voices, wordings and reactions.")] = 0,
     voice: Annotated[str, typer.Option(help="One voice for all; without it they go round.")] = "",
+    manner: Annotated[str, typer.Option(help="clean, noisy, slow, hesitant, …")] = "clean",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Call the restaurant as a synthetic caller; needs a running Pickup with its carrier.
@@ -50,6 +51,7 @@ def call(
             concurrency=concurrency,
             seed=seed,
             voice=voice,
+            manner=manner,
             on_event=reporter.event,
             on_done=reporter.done,
         )

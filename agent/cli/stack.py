@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import platform
 import shutil
 import signal
 from collections.abc import Callable
@@ -15,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent import __version__
 from agent.cli import views
 from agent.cli.call import Reporter
 from agent.evaluate.calls import run_calls, summarise
@@ -31,17 +27,19 @@ def register(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(run)
     app.command()(demo)
-    app.command()(bench)
 
 
 def serve(
     person: Annotated[bool, typer.Option("--person", help="Coloured log lines.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", hidden=True, help="As a plain pipeline: `make bench`.")
+    ] = False,
 ) -> None:
     """Run the agent alone, in the foreground; Asterisk, Redis and the worker run elsewhere."""
     from agent.service.agent import serve as serve_calls  # the engines load for this one only
 
     configure_logs(person=person)
-    asyncio.run(serve_calls(load_settings()))
+    asyncio.run(serve_calls(load_settings(), plain=plain))
 
 
 def run(
@@ -61,7 +59,7 @@ async def _run(settings: Settings, *, carrier: bool, console: Console) -> None:
     told = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told.set)
-    async with Stack(settings, carrier=carrier, on_step=_step_printer(console)):
+    async with Stack(settings, carrier=carrier, on_step=step_printer(console)):
         trunk, pbx = settings.trunk, settings.pbx
         console.print(
             f"[bold green]Pickup answers.[/] Calls to {trunk.number} from {trunk.peer} arrive at "
@@ -81,7 +79,7 @@ def demo() -> None:
 
 async def _demo(settings: Settings, console: Console) -> int:
     console.print("[bold]Starting[/] (all on this machine, all real, no cloud)")
-    async with Stack(settings, carrier=True, on_step=_step_printer(console)) as stack:
+    async with Stack(settings, carrier=True, on_step=step_printer(console)) as stack:
         console.print("\n[bold]A hungry caller dials the restaurant; the staff don't pick up.[/]\n")
         view = Reporter(console, many=False)
         outcomes = await run_calls(settings, "order", on_event=view.event, on_done=view.done)
@@ -104,50 +102,6 @@ async def _demo(settings: Settings, console: Console) -> int:
     return 1 if failed else 0
 
 
-def bench(
-    script: Annotated[str, typer.Option(help="Which caller; see `pickup call list`.")] = "order",
-    count: Annotated[int, typer.Option(min=1, help="How many calls.")] = 20,
-    concurrency: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 2,
-) -> None:
-    """Measure the latency at the caller's ear over many calls; writes build/bench/call.json."""
-    configure_logs(person=True, level=logging.WARNING)
-    home = CHECKOUT / "var" / "bench"
-    raise typer.Exit(
-        asyncio.run(_bench(loopback_settings(home), Console(), script, count, concurrency))
-    )
-
-
-async def _bench(
-    settings: Settings, console: Console, script: str, count: int, concurrency: int
-) -> int:
-    load_before = os.getloadavg()[0]
-    async with Stack(settings, carrier=True, on_step=_step_printer(console)):
-        reporter = Reporter(console, many=True)
-        outcomes = await run_calls(
-            settings, script, count=count, concurrency=concurrency, on_done=reporter.done
-        )
-    summary = summarise(outcomes)
-    conditions = {
-        "script": script,
-        "calls": count,
-        "at_once": concurrency,
-        "cores": os.cpu_count(),
-        "load_before": round(load_before, 2),
-        "machine": platform.machine(),
-        "pickup": __version__,
-    }
-    console.print()
-    console.print(views.latency_table(summary))
-    console.print(views.summary_line(summary))
-    console.print(f"[dim]{conditions}[/]")
-    results = CHECKOUT / "build" / "bench" / "call.json"
-    results.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(
-        json.dumps({"conditions": conditions, "summary": summary.as_json()}, indent=1)
-    )
-    console.print(f"Written to {results}")
-    return 1 if summary.failed else 0
-
-
-def _step_printer(console: Console) -> Callable[[str], None]:
+def step_printer(console: Console) -> Callable[[str], None]:
+    """Return what tells the console of each thing that is started."""
     return lambda what: console.print(f"  [dim]·[/] {what}")

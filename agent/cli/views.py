@@ -34,6 +34,17 @@ REASONS: Final[Mapping[str, str]] = {
 """Asterisk's words for why a call was forwarded."""
 
 
+STAGES: Final[Mapping[str, str]] = {
+    "endpoint": "endpoint wait",
+    "words": "last words",
+    "decide": "decide",
+    "speak": "first audio",
+    "total": "agent's own total",
+    "line": "line, both ways",
+}
+"""The stages of an answer, for people."""
+
+
 def event_line(event: Event) -> Text | None:
     """Return what a person following the call should read of ``event``; None: nothing."""
     match event:
@@ -79,11 +90,11 @@ def stages_table(found: Sequence[Stages]) -> Table:
     table = Table(title="The agent's own stages, ms", title_justify="left", box=None)
     table.add_column("at")
     table.add_column("step")
-    for name in ("endpoint wait", "decide", "first audio", "total"):
+    for name in ("endpoint wait", "last words", "decide", "first audio", "total"):
         table.add_column(name, justify="right")
     table.add_column("endpoint rule")
     for stage in found:
-        times = (stage.endpoint, stage.decide, stage.speak, stage.total)
+        times = (stage.endpoint, stage.words, stage.decide, stage.speak, stage.total)
         table.add_row(f"{stage.at:.1f} s", stage.step, *map(_ms, times), stage.rule)
     return table
 
@@ -96,18 +107,12 @@ def latency_table(summary: Summary) -> Table:
         box=None,
     )
     table.add_column("")
-    for name in ("p50", "p90", "p95", "max", "turns"):
+    for name in ("p50", "p90", "p95", "p99", "max", "turns"):
         table.add_column(name, justify="right")
     _row(table, "at the caller's ear", summary.ear, "bold")
     _row(table, "greeting, from the answer", summary.greeting, "")
-    names = {
-        "endpoint": "endpoint wait",
-        "decide": "decide",
-        "speak": "first audio",
-        "total": "agent's own total",
-    }
     for name, distribution in summary.stages.items():
-        _row(table, f"  {names[name]}", distribution, "dim")
+        _row(table, f"  {STAGES[name]}", distribution, "dim")
     return table
 
 
@@ -141,10 +146,10 @@ def _line(event: Event, who: str, what: str, style: str) -> Text:
 
 def _row(table: Table, name: str, values: Distribution, style: str) -> None:
     if values.count:
-        times = map(_ms, (values.p50, values.p90, values.p95, values.max))
+        times = map(_ms, (values.p50, values.p90, values.p95, values.p99, values.max))
         table.add_row(name, *times, str(values.count), style=style)
     else:
-        table.add_row(name, "-", "-", "-", "-", "0", style=style)
+        table.add_row(name, *["-"] * 5, "0", style=style)
 
 
 def _ms(seconds: float) -> str:

@@ -106,7 +106,7 @@ def step(
         due = at - state.line_began >= turn.barge_in
     else:
         reaction = 0.0 if turn.stay_silent else planned.reaction
-        due = at - state.last_loud >= turn.after + reaction
+        due = at - state.last_loud >= planned.after + reaction
     if not due:
         return state, None
     after = replace(state, turn=state.turn + 1, line_began=None)
@@ -148,6 +148,8 @@ class CallResult:
         wav: The recording: left the caller, right what it heard, 8 kHz.
         ear: What was measured in it.
         late_slots: Slots of the line that this process missed: measure of its own lateness.
+        manner: How the caller spoke.
+        asides: Which of ``ear.turns`` were said over the agent's line and meant nothing.
     """
 
     script: str
@@ -161,6 +163,8 @@ class CallResult:
     wav: Path
     ear: EarMeasures
     late_slots: int = 0
+    manner: str = "clean"
+    asides: tuple[int, ...] = ()
 
 
 class ScriptedCaller:
@@ -193,7 +197,12 @@ class ScriptedCaller:
             AriError: the carrier is not there, or failed.
         """
         script = self._plan.script
-        live = await self._line.place(self._caller, staff=script.staff, withheld=script.withheld)
+        live = await self._line.place(
+            self._caller,
+            staff=script.staff,
+            withheld=script.withheld,
+            background=self._plan.background,
+        )
         reason = ""
         slots = 0
         async with live:
@@ -231,6 +240,10 @@ class ScriptedCaller:
                     return reason
         return ""
 
+    def _asides(self, live: LiveCaller) -> tuple[int, ...]:
+        spoken = [planned.turn for planned in self._plan.turns if planned.clip is not None]
+        return tuple(at for at, turn in enumerate(spoken[: len(live.spoken)]) if turn.aside)
+
     def _result(self, live: LiveCaller, reason: str, missed: int) -> CallResult:
         sound = live.recording()
         self._wav.parent.mkdir(parents=True, exist_ok=True)
@@ -253,4 +266,6 @@ class ScriptedCaller:
             wav=self._wav,
             ear=measure_ear(sound, lines=[clip.voiced for clip in live.spoken]),
             late_slots=missed,
+            manner=self._plan.manner,
+            asides=self._asides(live),
         )

@@ -131,6 +131,7 @@ async def run_calls(
     concurrency: int = 1,
     seed: int = 0,
     voice: str = "",
+    manner: str = "clean",
     folder: Path | None = None,
     on_event: Callable[[int, Event], None] = lambda number, event: None,
     on_done: Callable[[Outcome], None] = lambda outcome: None,
@@ -144,6 +145,7 @@ async def run_calls(
         concurrency: How many of them at a time.
         seed: The first call's seed; each further call has the next.
         voice: One voice for all; without it they go round.
+        manner: How they speak, see ``evals/callers/manners.toml``.
         folder: Where the callers' recordings go; by default a folder of this run's time
             under ``<home>/callers``.
         on_event: Told every event of a call's bundle as it is written, with the call's number.
@@ -156,7 +158,27 @@ async def run_calls(
         SettingsError: script, line or voice does not exist.
         RestaurantError: the restaurant file is wrong.
     """
-    plans = [plan(script, seed + number, voice) for number in range(count)]
+    plans = [plan(script, seed + number, voice, manner) for number in range(count)]
+    return await run_plans(
+        settings,
+        plans,
+        concurrency=concurrency,
+        folder=folder,
+        on_event=on_event,
+        on_done=on_done,
+    )
+
+
+async def run_plans(
+    settings: Settings,
+    plans: Sequence[Plan],
+    *,
+    concurrency: int = 1,
+    folder: Path | None = None,
+    on_event: Callable[[int, Event], None] = lambda number, event: None,
+    on_done: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Have these callers phone a running Pickup; all else as in :func:`run_calls`."""
     run = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
     recordings = folder or settings.home / "callers" / run
     number_called = load_restaurant(settings.restaurant).public_number
@@ -172,7 +194,7 @@ async def run_calls(
         return outcome
 
     async with Line(settings, number_called) as line, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(number, line)) for number in range(count)]
+        tasks = [group.create_task(one(number, line)) for number in range(len(plans))]
     return [task.result() for task in tasks]
 
 
@@ -200,6 +222,7 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
         ear=distribution([latency for ear in ears for latency in ear.latencies]),
         stages={
             "endpoint": distribution([stage.endpoint for stage in own]),
+            "words": distribution([stage.words for stage in own]),
             "decide": distribution([stage.decide for stage in own]),
             "speak": distribution([stage.speak for stage in own]),
             "total": distribution([stage.total for stage in own]),
@@ -217,7 +240,8 @@ async def _one_call(
 ) -> Outcome:
     caller = f"+{FIRST_NUMBER + number % NUMBERS}"
     seen_as = "" if chosen.script.withheld else caller
-    wav = recordings / f"{chosen.name}-{number:03d}-{chosen.voice}.wav"
+    manner = "" if chosen.manner == "clean" else f"-{chosen.manner}"
+    wav = recordings / f"{chosen.name}{manner}-{number:03d}-{chosen.voice}.wav"
     found: list[Path] = []
     followed = asyncio.create_task(_follow(bundles, seen_as, number, on_event, found))
     try:

@@ -20,6 +20,8 @@ from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 
 import aiohttp
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.errors import AriError, PhoneError
 from agent.evaluate.line_sound import SLOT_SECONDS, Clip, LineSound, Slot, SpokenClip
@@ -72,7 +74,12 @@ class Line:
         await self._http.close()
 
     async def place(
-        self, caller_id: str, *, staff: Staff = "no-answer", withheld: bool = False
+        self,
+        caller_id: str,
+        *,
+        staff: Staff = "no-answer",
+        withheld: bool = False,
+        background: NDArray[np.int16] | None = None,
     ) -> LiveCaller:
         """Let a caller dial the restaurant; returns when it rings.
 
@@ -80,11 +87,12 @@ class Line:
             caller_id: The caller's number, E.164.
             staff: What the staff phone does: see ``asterisk/carrier/extensions.conf``.
             withheld: The number is not to be shown.
+            background: What is heard behind the caller, int16 at 8 kHz; it repeats.
 
         Raises:
             AriError: the carrier is not there, or refused.
         """
-        caller = LiveCaller(self)
+        caller = LiveCaller(self, background=background)
         try:
             await caller.dial(
                 f"Local/{self._number}@phone-company/n",
@@ -154,11 +162,17 @@ class LiveCaller:
         cause: Q.850 cause of the hang-up; None before the end.
     """
 
-    def __init__(self, line: Line, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        line: Line,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        background: NDArray[np.int16] | None = None,
+    ) -> None:
         """Take the line; nothing happens before :meth:`dial`."""
         self.answered: float | None = None
         self.cause: int | None = None
-        self._sound = LineSound()
+        self._sound = LineSound(background)
         self._line = line
         self._clock = clock
         name = uuid.uuid4().hex[:12]

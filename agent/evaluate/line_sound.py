@@ -79,13 +79,16 @@ class LineSound:
         spoken: The clips that went out.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing said and nothing heard."""
+    def __init__(self, background: NDArray[np.int16] | None = None) -> None:
+        """Begin with nothing said and nothing heard; ``background`` goes out all the time."""
         self.spoken: list[SpokenClip] = []
         self._said = bytearray()
         self._heard = bytearray()
         self._waiting: deque[tuple[Clip, int]] = deque()
-        self._noise = np.random.default_rng(7).normal(0, NOISE, RATE).round().astype(np.int16)
+        noise = np.random.default_rng(7).normal(0, NOISE, RATE).round()
+        if background is not None:
+            noise = np.resize(noise, len(background)) + background
+        self._noise = np.clip(noise, -32768, 32767).astype(np.int16)
         self._voice_began = 0.0
 
     @property

@@ -7,21 +7,18 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import SettingsError
 from agent.evaluate.line import Staff
 from agent.evaluate.line_sound import RATE, Clip
+from agent.evaluate.manners import CALLERS, Manner, background, cough, manner_of, stretched
+from agent.evidence.measures import voiced_spans
 from agent.evidence.wav import read_wav
-from agent.settings import CHECKOUT
-
-CALLERS: Final = CHECKOUT / "evals" / "callers"
-
-REACTION_SECONDS: Final = (0.1, 0.5)
-"""A person answers about 0.2 s after the other's turn (Stivers et al. 2009, ten languages),
-on a phone a little later; drawn evenly from this range."""
 
 
 class Turn(BaseModel):
@@ -30,16 +27,20 @@ class Turn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     say: tuple[str, ...] = Field((), description="lines, of which one is chosen by seed")
+    cough: bool = False
     keys: str = Field("", pattern=r"^[0-9*#]*$")
     stay_silent: bool = False
     hang_up: bool = False
     after: float = Field(0.7, gt=0, description="the agent's line is over after this silence")
     barge_in: float | None = Field(None, ge=0, description="seconds into the agent's line")
+    aside: bool = Field(False, description="said over the agent's line, which must go on")
 
     @model_validator(mode="after")
     def _one_deed(self) -> Turn:
-        if sum(map(bool, (self.say, self.keys, self.stay_silent, self.hang_up))) != 1:
-            raise ValueError("a turn has exactly one of say, keys, stay_silent, hang_up")
+        if sum(map(bool, (self.say, self.cough, self.keys, self.stay_silent, self.hang_up))) != 1:
+            raise ValueError("a turn has exactly one of say, cough, keys, stay_silent, hang_up")
+        if self.aside and self.barge_in is None:
+            raise ValueError("an aside needs barge_in: it is said over the agent's line")
         return self
 
 
@@ -63,16 +64,22 @@ class PlannedTurn:
     turn: Turn
     clip: Clip | None
     reaction: float
+    after: float
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A script, a voice and a seed: nothing is left to chance."""
+    """A script, a voice, a manner and a seed: nothing is left to chance.
+
+    ``background`` is what is heard behind the caller all the time, int16 at 8 kHz; None: nothing.
+    """
 
     name: str
     script: Script
     voice: str
     turns: tuple[PlannedTurn, ...]
+    manner: str = "clean"
+    background: NDArray[np.int16] | None = None
 
 
 def script_names() -> list[str]:
@@ -108,30 +115,42 @@ def load_script(name: str) -> Script:
         ) from error
 
 
-def plan(name: str, seed: int, voice: str = "") -> Plan:
+def plan(name: str, seed: int, voice: str = "", manner: str = "clean") -> Plan:
     """Return script ``name`` with lines, voice and reactions chosen by ``seed``.
 
     Args:
         name: See :func:`load_script`.
         seed: Voices go round with it; lines and reactions are drawn from it.
         voice: A voice by name instead.
+        manner: How it is spoken, see ``evals/callers/manners.toml``.
 
     Raises:
-        SettingsError: the script, one of its lines or the voice does not exist.
+        SettingsError: the script, one of its lines, the voice or the manner does not exist.
     """
     script = load_script(name)
+    how = manner_of(manner)
     voices = voice_names()
     chosen = voice or voices[seed % len(voices)]
     chance = Random(f"{name} {seed}")  # noqa: S311
     listing = json.loads((CALLERS / "clips.json").read_text("utf-8"))["clips"]
     turns = []
     for turn in script.turns:
-        clip = _clip(listing, chosen, chance.choice(turn.say)) if turn.say else None
-        turns.append(PlannedTurn(turn, clip, chance.uniform(*REACTION_SECONDS)))
-    return Plan(Path(name).stem, script, chosen, tuple(turns))
+        clip: Clip | None = None
+        if turn.say:
+            clip = _clip(listing, chosen, chance.choice(turn.say), how)
+        elif turn.cough:
+            clip = _whole("cough", cough())
+        own = "after" in turn.model_fields_set or how.after is None
+        after = turn.after if own or how.after is None else how.after
+        turns.append(PlannedTurn(turn, clip, chance.uniform(*how.reaction), after))
+    noise = background(how.background, how.snr)
+    return Plan(Path(name).stem, script, chosen, tuple(turns), manner, noise)
 
 
-def _clip(listing: dict[str, dict[str, Any]], voice: str, line: str) -> Clip:
+def _clip(listing: dict[str, dict[str, Any]], voice: str, line: str, how: Manner) -> Clip:
+    halting = f"{line}_halting"
+    if how.halting and f"{voice}/{halting}" in listing:
+        line = halting
     place = listing.get(f"{voice}/{line}")
     if place is None:
         raise SettingsError(
@@ -141,4 +160,15 @@ def _clip(listing: dict[str, dict[str, Any]], voice: str, line: str) -> Clip:
     sound = read_wav(CALLERS / "voices" / voice / f"{line}.wav")
     if sound.rate != RATE:
         raise SettingsError(f"{voice}/{line} is not at {RATE} Hz.", remedy="Run make.py again.")
+    if how.stretch != 1.0:
+        return _whole(line, stretched(sound.channel(0), how.stretch))
     return Clip(line, sound.channel(0), place["first_voiced"], place["last_voiced"])
+
+
+def _whole(name: str, samples: NDArray[np.int16]) -> Clip:
+    """Return a clip whose voiced part is found in it."""
+    quiet = np.zeros(RATE // 4, np.int16)
+    spans = voiced_spans(np.concatenate([quiet, samples, quiet]), RATE)
+    first = round((spans[0].start - 0.25) * RATE)
+    last = round((spans[-1].end - 0.25) * RATE) - 1
+    return Clip(name, samples, max(0, first), min(last, len(samples) - 1))

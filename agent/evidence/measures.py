@@ -16,7 +16,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.events import Event, LineStarted, Replied, TurnEnded
+from agent.events import (
+    Event,
+    FinalHeard,
+    LineStarted,
+    Replied,
+    ThoughtAhead,
+    TurnEnded,
+    Understood,
+)
 from agent.evidence.wav import Sound
 
 WINDOW_SECONDS: Final = 0.005
@@ -122,6 +130,7 @@ class Distribution:
     p50: float
     p90: float
     p95: float
+    p99: float
     max: float
 
 
@@ -132,23 +141,30 @@ class Stages:
     Attributes:
         at: Call time of the caller's last voiced sample.
         endpoint: Until the turn was taken to be over.
+        words: From there until the recogniser's final words.
         decide: From there until the reply was chosen, tools included.
         speak: From there until the first audio was handed to Asterisk.
+        bridged: From the first audio to the first that answers, where a bridge ("One moment.")
+            came before; otherwise 0.
         rule: The endpoint rule that decided.
         step: The dialogue step that followed.
+        ahead: The words had been understood before the turn was over.
     """
 
     at: float
     endpoint: float
+    words: float
     decide: float
     speak: float
+    bridged: float = 0.0
     rule: str = ""
     step: str = ""
+    ahead: bool = False
 
     @property
     def total(self) -> float:
         """Last voiced sample to first audio handed over."""
-        return self.endpoint + self.decide + self.speak
+        return self.endpoint + self.words + self.decide + self.speak
 
 
 def voiced_spans(
@@ -229,37 +245,67 @@ def measure_spans(caller: Sequence[Span], agent: Sequence[Span]) -> EarMeasures:
 
 def stages(events: Iterable[Event]) -> tuple[Stages, ...]:
     """Return the agent's own stages of each turn that it answered."""
+    events = tuple(events)
+    ahead = {event.text for event in events if isinstance(event, ThoughtAhead) and event.used}
     found: list[Stages] = []
-    ended: TurnEnded | None = None
-    replied: Replied | None = None
+    turn = _Turn()
     for event in events:
         match event:
             case TurnEnded():
-                ended, replied = event, None
-            case Replied() if ended and (replied is None or replied.tool):
+                turn = _Turn(ended=event)
+            case FinalHeard() if turn.final is None:
+                turn.final = event
+            case Understood():
+                turn.ahead = event.text in ahead
+            case Replied() if turn.replied is None or not turn.replied.sentences:
                 # A reply that only uses a tool may be silent; the next one has the words.
-                replied = event
-            case LineStarted() if ended and replied:
-                found.append(
-                    Stages(
-                        at=ended.last_voiced,
-                        endpoint=ended.at - ended.last_voiced,
-                        decide=replied.at - ended.at,
-                        speak=event.at - replied.at,
-                        rule=ended.rule,
-                        step=replied.step,
-                    )
-                )
-                ended = replied = None
+                turn.replied = event
+            case LineStarted() if turn.ended is not None:
+                turn.first = turn.first or event
+                if turn.replied is not None and turn.replied.sentences:
+                    found.append(turn.stages(event))
+                    turn = _Turn()
     return tuple(found)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What has happened of a turn that is being answered."""
+
+    ended: TurnEnded | None = None
+    final: FinalHeard | None = None
+    replied: Replied | None = None
+    first: LineStarted | None = None
+    """The first line after it, a bridge perhaps."""
+    ahead: bool = False
+
+    def stages(self, answer: LineStarted) -> Stages:
+        """Return its stages, now that ``answer`` has begun."""
+        assert self.ended is not None  # noqa: S101 - the caller looked
+        assert self.replied is not None  # noqa: S101 - the caller looked
+        first = self.first or answer
+        worded = self.final.at if self.final else self.ended.at
+        # A bridge came before the reply was chosen: it is what the time until it was spent on.
+        replied = min(self.replied.at, first.at)
+        return Stages(
+            at=self.ended.last_voiced,
+            endpoint=self.ended.at - self.ended.last_voiced,
+            words=worded - self.ended.at,
+            decide=replied - worded,
+            speak=first.at - replied,
+            bridged=answer.at - first.at,
+            rule=self.ended.rule,
+            step=self.replied.step,
+            ahead=self.ahead,
+        )
 
 
 def distribution(values: Sequence[float]) -> Distribution:
     """Return the percentiles of ``values`` (seconds)."""
     if not values:
-        return Distribution(0, math.nan, math.nan, math.nan, math.nan)
-    p50, p90, p95 = (float(value) for value in np.percentile(values, [50, 90, 95]))
-    return Distribution(len(values), p50, p90, p95, max(values))
+        return Distribution(0, *[math.nan] * 5)
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(values, [50, 90, 95, 99]))
+    return Distribution(len(values), p50, p90, p95, p99, max(values))
 
 
 def _levels(samples: NDArray[np.int16], window: int) -> NDArray[np.float64]:

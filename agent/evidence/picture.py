@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -131,3 +132,57 @@ def _answer(at: float, total: float) -> list[str]:
         f'<text x="{x + total * SECOND + 4:.0f}" y="{y + 4:.0f}" fill="#a65200" '
         f'font-size="11">{total * 1000:.0f} ms</text>'
     ]
+
+
+# ── latencies of many calls ─────────────────────────────────────────────────────────────
+
+SHADES: Final = ("#f08c00", "#0b7285", "#2b8a3e", "#862e9c", "#868e96", "#c92a2a")
+CHART: Final = (640, 300)
+"""Width and height of the chart's own area, in pixels."""
+CHART_SECONDS: Final = 2.0
+
+
+def draw_latencies(runs: Mapping[str, Sequence[float]]) -> str:
+    """Return the share of turns answered within a time, one curve a run, as an SVG document.
+
+    Args:
+        runs: Latencies in seconds, by the run's name.
+    """
+    width, height = CHART
+    left, top = 50, 20
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 240}" height="{height + 70}" '
+        'font-family="DejaVu Sans, Verdana, sans-serif" font-size="12">',
+        f'<rect width="{width + 240}" height="{height + 70}" fill="white"/>',
+    ]
+    for step in range(int(CHART_SECONDS * 4) + 1):
+        x = left + step / 4 / CHART_SECONDS * width
+        parts.append(
+            f'<path d="M{x:.0f} {top}V{top + height}" stroke="#dee2e6"/>'
+            f'<text x="{x:.0f}" y="{top + height + 18}" text-anchor="middle">{step * 250}</text>'
+        )
+    for share in (0, 50, 90, 100):
+        y = top + height * (1 - share / 100)
+        parts.append(
+            f'<path d="M{left} {y:.0f}H{left + width}" stroke="#dee2e6"/>'
+            f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{share} %</text>'
+        )
+    parts.append(
+        f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle">'
+        "ms from the caller's last sound to the agent's first, at the caller's ear</text>"
+    )
+    for number, (name, latencies) in enumerate(runs.items()):
+        colour = SHADES[number % len(SHADES)]
+        values = sorted(latencies)
+        path = f"M{left} {top + height}"
+        for rank, value in enumerate(values, start=1):
+            x = left + min(value / CHART_SECONDS, 1.0) * width
+            path += f"H{x:.1f}V{top + height * (1 - rank / len(values)):.1f}"
+        label = f"{name}: {len(values)} turns"
+        parts.append(
+            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            f'<text x="{left + width + 16}" y="{top + 20 + 20 * number}" fill="{colour}">'
+            f"{escape(label)}</text>"
+        )
+    parts.append("</svg>")
+    return "\n".join(parts)

@@ -138,7 +138,12 @@ class PhoneServer:
         most = self._settings.agent.max_calls
         status = "stopping" if self._stopping else "full" if self.calls >= most else "ok"
         return web.json_response(
-            {"status": status, "calls": self.calls, "max_calls": most},
+            {
+                "status": status,
+                "calls": self.calls,
+                "max_calls": most,
+                "tasks": len(asyncio.all_tasks()),
+            },
             status=200 if status == "ok" else 503,
         )
 

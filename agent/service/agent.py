@@ -38,8 +38,18 @@ DRAIN_SECONDS: Final = 30.0
 """At shutdown, calls in progress may take this long to end by themselves."""
 
 
-async def serve(settings: Settings) -> None:
+PLAIN_SILENCE: Final = 0.6
+"""The quiet after which a plain pipeline takes a turn to be over; 0.5 to 0.8 s are common."""
+
+
+async def serve(settings: Settings, *, plain: bool = False) -> None:
     """Serve calls until SIGTERM or SIGINT.
+
+    Args:
+        settings: The machine's settings.
+        plain: Serve as a plain pipeline would, with the same engines, to compare with: a fixed
+            silence ends a turn, then come the final words, then the mind, then the voice, with
+            nothing thought or spoken ahead.
 
     Raises:
         PickupError: the restaurant file, a model, a port: whatever keeps it from starting.
@@ -47,7 +57,7 @@ async def serve(settings: Settings) -> None:
     restaurant = load_restaurant(settings.restaurant)
     async with contextlib.AsyncExitStack() as stack:
         heartbeat = Heartbeat.from_environment()
-        parts = await _load(settings, restaurant, stack)
+        parts = await _load(settings, restaurant, stack, plain=plain)
         await asyncio.to_thread(describe_machine, settings)  # hashes the models, once
         server = PhoneServer(settings, lambda leg: _serve_call(settings, parts, leg))
         await server.start()
@@ -63,9 +73,9 @@ async def serve(settings: Settings) -> None:
 
 
 async def _load(
-    settings: Settings, restaurant: Restaurant, stack: contextlib.AsyncExitStack
+    settings: Settings, restaurant: Restaurant, stack: contextlib.AsyncExitStack, *, plain: bool
 ) -> Parts:
-    ears = EarEngine(settings.models.ear)
+    ears = EarEngine(settings.models.ear, fixed_silence=PLAIN_SILENCE if plain else None)
     stack.callback(ears.close)
     mind = Mind(settings, restaurant)
     await mind.start()
@@ -75,7 +85,8 @@ async def _load(
     stack.push_async_callback(mouth.stop)
     capabilities = capabilities_of(restaurant, frozenset(PromiseKind))
     phrases = Phrases(settings.phrases, mouth)
-    await phrases.warm(all_lines(restaurant, capabilities))
+    if not plain:
+        await phrases.warm(all_lines(restaurant, capabilities))
     ledger = Ledger(settings)
     stack.push_async_callback(ledger.close)
     return Parts(
@@ -87,6 +98,7 @@ async def _load(
         ledger=ledger,
         capabilities=capabilities,
         longest_call=settings.agent.longest_call_seconds,
+        think_ahead=not plain,
     )
 
 

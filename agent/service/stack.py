@@ -48,6 +48,7 @@ class Stack:
         *,
         carrier: bool = False,
         agent: bool = True,
+        plain: bool = False,
         on_step: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Say what to run.
@@ -56,6 +57,7 @@ class Stack:
             settings: The machine's settings; secrets are already made.
             carrier: Also run the stand-in phone company and Twilio's stand-in.
             agent: Run the agent; tests that want it absent say no.
+            plain: Run it as a plain pipeline, to compare with.
             on_step: Hears what is being started, for a progress line.
         """
         self.settings = settings
@@ -65,6 +67,7 @@ class Stack:
         self.agent: Guardian | None = None
         self.redis = RedisServer(settings)
         self._with_agent = agent
+        self._serve = ("serve", "--plain") if plain else ("serve",)
         self._on_step = on_step
         self._exit = contextlib.AsyncExitStack()
 
@@ -153,7 +156,7 @@ class Stack:
         log_file = self._log_file("agent")
         given_up = asyncio.Event()
         guardian = Guardian(
-            _pickup("serve"),
+            _pickup(*self._serve),
             env=child_environment(self.settings),
             watchdog_seconds=self.settings.agent.watchdog_seconds,
             log_file=log_file,
@@ -188,8 +191,8 @@ class Stack:
         return folder / f"{name}.log"
 
 
-def _pickup(command: str) -> list[str]:
-    return [sys.executable, "-m", "agent.cli", command]
+def _pickup(*command: str) -> list[str]:
+    return [sys.executable, "-m", "agent.cli", *command]
 
 
 def _tail(path: Path, lines: int = 15) -> str:

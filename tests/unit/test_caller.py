@@ -15,8 +15,8 @@ from agent.evaluate.caller import Act, CallResult, HangUp, Listening, Press, Say
 from agent.evaluate.calls import Outcome, run_calls, summarise
 from agent.evaluate.line import Line
 from agent.evaluate.line_sound import RATE, SLOT, SLOT_SECONDS, Clip, LineSound
+from agent.evaluate.manners import CALLERS, background, load_manners, stretched
 from agent.evaluate.script import (
-    CALLERS,
     Plan,
     PlannedTurn,
     Script,
@@ -41,7 +41,7 @@ def planned(*turns: Turn, ends: str = "agent", limit: float = 60.0) -> Plan:
         "test",
         script,
         "slt",
-        tuple(PlannedTurn(t, CLIP if t.say else None, REACTION) for t in turns),
+        tuple(PlannedTurn(t, CLIP if t.say else None, REACTION, t.after) for t in turns),
     )
 
 
@@ -167,7 +167,9 @@ def test_every_script_can_be_played_in_every_voice() -> None:
         for seed, voice in enumerate(voice_names()):
             chosen = plan(name, seed, voice)
             assert len(chosen.turns) == len(load_script(name).turns)
-            assert all((p.clip is not None) == bool(p.turn.say) for p in chosen.turns)
+            assert all(
+                (p.clip is not None) == bool(p.turn.say or p.turn.cough) for p in chosen.turns
+            )
 
 
 def test_a_seed_decides_everything() -> None:
@@ -212,7 +214,7 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
 
 def test_the_clips_are_those_of_the_list() -> None:
     size = sum(path.stat().st_size for path in CALLERS.rglob("*") if path.is_file())
-    assert size <= 6_000_000
+    assert size <= 8_000_000
 
 
 # ── the line ────────────────────────────────────────────────────────────────────────────
@@ -296,3 +298,46 @@ async def test_calls_that_could_not_be_placed_are_failures(
     summary = summarise(outcomes)
     assert (summary.calls, summary.failed, summary.turns) == (2, 2, 0)
     assert summary.as_json()["ear"] is None
+
+
+# ── manners ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_manner_changes_what_it_says_it_changes() -> None:
+    plain = plan("order-other-number", 0, "slt")
+    for name, manner in load_manners().items():
+        chosen = plan("order-other-number", 0, "slt", name)
+        assert (chosen.background is not None) == bool(manner.background), name
+        spoken = [p.clip for p in chosen.turns if p.clip is not None]
+        before = [p.clip for p in plain.turns if p.clip is not None]
+        if manner.halting:
+            assert "number_0177_halting" in [clip.name for clip in spoken]
+        elif manner.stretch != 1.0:
+            ratio = len(spoken[0].samples) / len(before[0].samples)
+            assert ratio == pytest.approx(manner.stretch, abs=0.02)
+    with pytest.raises(SettingsError, match="no manner 'drunk'"):
+        plan("order", 0, "slt", "drunk")
+
+
+def test_a_background_is_as_far_under_the_speech_as_it_says() -> None:
+    near, far = background("babble", 10), background("babble", 20)
+    assert near is not None
+    assert far is not None
+    assert len(near) % SLOT == 0
+    ratio = np.std(near.astype(np.float64)) / np.std(far.astype(np.float64))
+    assert 20 * np.log10(ratio) == pytest.approx(10, abs=0.5)
+
+
+def test_slow_speech_keeps_its_pitch() -> None:
+    time = np.arange(2 * RATE) / RATE
+    tone = (8_000 * np.sin(2 * np.pi * 200 * time)).astype(np.int16)
+    slow = stretched(tone, 1.35)[RATE // 2 : RATE]
+    pitch = np.abs(np.fft.rfft(slow)).argmax() * RATE / len(slow)
+    assert pitch == pytest.approx(200, abs=4)
+
+
+def test_an_aside_is_said_over_the_agents_line() -> None:
+    with pytest.raises(ValueError, match="aside needs barge_in"):
+        Turn(say=("uh_huh",), aside=True)
+    chosen = plan("listening", 0, "slt")
+    assert [p.turn.aside for p in chosen.turns] == [True, False, True, False, False]

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.events import Event, LineStarted, Replied, TurnEnded
+from agent.events import (
+    Event,
+    FinalHeard,
+    LineStarted,
+    Replied,
+    Sentence,
+    SentenceKind,
+    ThoughtAhead,
+    TurnEnded,
+    Understood,
+)
 from agent.evidence.measures import (
     WINDOW_SECONDS,
     Span,
@@ -196,7 +206,8 @@ def test_measures_of_anything_are_sane(caller: list[Span], agent: list[Span]) ->
 
 
 def test_the_callers_clips_begin_and_end_where_their_list_says() -> None:
-    from agent.evaluate.script import CALLERS, plan, voice_names
+    from agent.evaluate.manners import CALLERS
+    from agent.evaluate.script import plan, voice_names
 
     for voice in voice_names():
         for planned in plan("order", 1, voice).turns:
@@ -215,37 +226,51 @@ def test_the_callers_clips_begin_and_end_where_their_list_says() -> None:
 # ── the agent's own stages ──────────────────────────────────────────────────────────────
 
 
+SAY = (Sentence(SentenceKind.PHRASE, "p", "Words."),)
+
+
 def test_stages_of_turns_come_out_of_the_events() -> None:
     events: list[Event] = [
-        Replied(at=0.1, step="greet"),
+        Replied(at=0.1, step="greet", sentences=SAY),
         LineStarted(at=0.2, line=1, text="Hello."),
         TurnEnded(at=3.4, last_voiced=3.0, waited=0.4, rule="complete"),
-        Replied(at=3.45, step="confirm"),
+        FinalHeard(at=3.41, text="yes"),
+        Replied(at=3.45, step="confirm", sentences=SAY),
         LineStarted(at=3.47, line=2, text="This number?"),
         TurnEnded(at=6.3, last_voiced=6.0, waited=0.3, rule="yes"),
+        FinalHeard(at=6.31, text="yes"),
+        Understood(at=6.315, text="yes"),
         Replied(at=6.32, step="send", tool="send_link"),
-        Replied(at=6.9, step="sent"),
+        Replied(at=6.9, step="sent", sentences=SAY),
         LineStarted(at=6.95, line=3, text="Sent."),
+        ThoughtAhead(at=7.0, text="yes", used=True),
     ]
     first, second = stages(events)
-    assert (first.step, first.rule) == ("confirm", "complete")
-    assert (first.endpoint, first.decide, first.speak) == pytest.approx((0.4, 0.05, 0.02))
-    assert second.step == "sent"
-    assert (second.endpoint, second.decide, second.speak) == pytest.approx((0.3, 0.6, 0.05))
+    assert (first.step, first.rule, first.ahead) == ("confirm", "complete", False)
+    assert (first.endpoint, first.words, first.decide, first.speak) == pytest.approx(
+        (0.4, 0.01, 0.04, 0.02)
+    )
+    assert (second.step, second.ahead) == ("sent", True)
+    assert (second.endpoint, second.words, second.decide, second.speak) == pytest.approx(
+        (0.3, 0.01, 0.59, 0.05)
+    )
     assert second.total == pytest.approx(0.95)
+    assert second.bridged == 0
 
 
-def test_a_bridge_is_the_first_sound_while_a_tool_runs() -> None:
+def test_a_bridge_is_the_first_sound_while_a_tool_runs_but_no_answer() -> None:
     events: list[Event] = [
         TurnEnded(at=6.3, last_voiced=6.0, waited=0.3, rule="yes"),
+        FinalHeard(at=6.31, text="yes"),
         Replied(at=6.32, step="send", tool="send_link"),
         LineStarted(at=6.8, line=3, text="One moment."),
-        Replied(at=8.0, step="sent"),
+        Replied(at=8.0, step="sent", sentences=SAY),
         LineStarted(at=8.1, line=4, text="Sent."),
     ]
     (stage,) = stages(events)
-    assert stage.step == "send"
+    assert stage.step == "sent"
     assert stage.total == pytest.approx(0.8)
+    assert stage.bridged == pytest.approx(1.3)
 
 
 def test_a_turn_that_was_not_answered_has_no_stages() -> None:
