@@ -6,6 +6,7 @@
     ├── SettingsError          machine settings can't be read or don't fit      (settings.*)
     ├── RestaurantError        the restaurant file is wrong: line and remedy    (restaurant.*)
     ├── SetupError             something the machine needs is missing           (setup.*)
+    │   └── DialplanError      the dialplan can't be put to use, or taken back  (setup.dialplan)
     ├── PhoneError             Asterisk, ARI, media                             (phone.*)
     │   ├── AriError           a REST request to Asterisk was refused           (phone.ari)
     │   └── CallGone           the caller hung up while we were still working   (phone.gone)
@@ -68,6 +69,12 @@ class SetupError(PickupError):
     """Something the machine needs is missing or unusable."""
 
     code = "setup"
+
+
+class DialplanError(SetupError):
+    """The dialplan is wrong, or could not be put to use or taken back."""
+
+    code = "setup.dialplan"
 
 
 class PhoneError(PickupError):

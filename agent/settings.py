@@ -153,8 +153,15 @@ class Alerts(Section):
     settle_seconds: float = Field(30, ge=0, description="a fault shorter than this is not told")
 
 
+class DialOut(Section):
+    """Who may be called from this box. Empty, as it comes: nobody, and no code that could."""
+
+    numbers: tuple[str, ...] = Field((), description="through the trunk, E.164; for the canary")
+    phones: tuple[str, ...] = Field((), description="PJSIP endpoints: the restaurant's own phones")
+
+
 class Canary(Section):
-    """The line's own test call. Off until ``number`` is set *and* the dialplan may dial out."""
+    """The line's own test call; possible once ``dial_out.numbers`` has the public number."""
 
     at: tuple[str, ...] = Field((), description='local times, as "10:15"; never in open hours')
     text_to: str = Field("", description="test number for the text, E.164; empty: no text")
@@ -207,6 +214,7 @@ class Settings(BaseSettings):
     gate: Gate = Gate()
     alerts: Alerts = Alerts()
     canary: Canary = Canary()
+    dial_out: DialOut = DialOut()
     models: Models = Models()
     mind: Mind = Mind()
     review: Review = Review()

@@ -25,6 +25,7 @@ GROUPS: Final = (
     "models",
     "promises",
     "pause",
+    "dialplan",
     "watch",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""

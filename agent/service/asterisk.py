@@ -22,6 +22,7 @@ import structlog
 
 from agent.errors import PhoneError, SetupError
 from agent.service.asterisk_config import Installation, Role, configuration, find_asterisk
+from agent.service.dialplan import files as dialplan
 from agent.service.lock import take_lock
 from agent.settings import Settings
 
@@ -93,6 +94,18 @@ class AsteriskServer:
             if old.name not in files:
                 old.unlink()
 
+    def _put_dialplan(self) -> None:
+        """Put the edited dialplan to use, unless it is wrong and the last good one is there."""
+        if self.role == "carrier":
+            return
+        wrong = dialplan.problems(self._settings)
+        if not wrong or not dialplan.deployed(self._settings).exists():
+            dialplan.put(self._settings)
+        for problem in wrong:
+            log.error(
+                "The dialplan is wrong.", problem=str(problem), remedy="pickup dialplan check"
+            )
+
     def start(self) -> None:
         """Render, start, and return once Asterisk is fully booted.
 
@@ -111,6 +124,7 @@ class AsteriskServer:
         self._lock = take_lock(self.home, f"The {self.role}")
         try:
             self.render()
+            self._put_dialplan()
             if self._answers():
                 log.warning("stopping an asterisk left over from before", role=self.role)
                 self._stop_leftover()
@@ -145,6 +159,7 @@ class AsteriskServer:
     def reload(self) -> None:
         """Render again and let the running Asterisk read it; calls go on. Ports don't change."""
         self.render()
+        self._put_dialplan()
         self.command("core reload")
 
     def stop(self) -> None:

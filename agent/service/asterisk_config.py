@@ -99,14 +99,32 @@ def ways_to_dial(number: str) -> tuple[str, ...]:
     return (f"{parsed.country_code}{national}", national)
 
 
-def configuration(role: Role, settings: Settings, found: Installation) -> dict[str, str]:
+def configuration(
+    role: Role,
+    settings: Settings,
+    found: Installation,
+    *,
+    dialplan: Path | None = None,
+    local: Path | None = None,
+) -> dict[str, str]:
     """Return every configuration file of ``role``: file name to text.
+
+    ``dialplan`` and ``local`` are the folders whose dialplan files are included; by default
+    the copies that Asterisk reads (see ``agent.service.dialplan.files``).
 
     Raises:
         SetupError: a placeholder has no value, or a value would break a file's syntax.
         RestaurantError: the restaurant file is wrong.
     """
     values = _values(role, settings, found, load_restaurant(settings.restaurant))
+    copy = settings.home.resolve() / role / "dialplan"
+    values["dialplan"] = str(dialplan or copy)
+    values["dialplan_local"] = str(local or copy / "local")
+    outside = settings.dial_out.numbers
+    values["dial_out"] = f"#include {values['dialplan']}/dial-out.conf" if outside else ""
+    values["dial_out_numbers"] = "-".join(way for n in outside for way in ways_to_dial(n))
+    dials = outside or settings.dial_out.phones
+    values["dial_module"] = "load = app_dial.so" if dials else ""
     files = {f"{name}.conf": "; Empty on purpose.\n" for name in _EMPTY_FILES}
     for template in (CHECKOUT / "asterisk" / role).glob("*.conf"):
         files[template.name] = render(template.read_text(encoding="utf-8"), values)
@@ -147,7 +165,6 @@ def _values(
     )
     return values | {
         "local": str(settings.home / "local"),
-        "dialplan": str(CHECKOUT / "dialplan"),
         "sounds": str(CHECKOUT / "asterisk" / "sounds"),
         "restaurant": re.sub(r"[^\w .&'-]", " ", restaurant.name),
         "numbers": "-".join(numbers),
