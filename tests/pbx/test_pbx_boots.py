@@ -239,7 +239,9 @@ async def test_local_files_are_stronger_and_read_at_reload(
 ) -> None:
     local = settings.home / "local"
     (local / "globals.conf").write_text("GATE_SECONDS = 2\n")
-    (local / "extensions.conf").write_text("[ours]\nexten => 1,1,Hangup()\n")
+    (local / "extensions.conf").write_text(
+        "[from-trunk](+)\nexten => 13165550149,1,Goto(ours,1,1)\n[ours]\nexten => 1,1,Hangup()\n"
+    )
     try:
         pbx.reload()
         await until(lambda: "GATE_SECONDS=2" in pbx.command("dialplan show globals"), "override")
