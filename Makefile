@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-review clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench-mind: setup  ## what the mind gets right on held-out turns, and how fast
 
 bench-mouth: setup  ## time to first sound, real-time factor, memory, at 1, 4 and 8 calls at once
 	@$(BIN)/python tts_models/recipe/bench.py
+
+bench-voice:  ## how well the house voice is understood, beside its teacher and espeak-ng (own environment, 1 GB)
+	@$(PYTHON) tts_models/recipe/make.py evaluate pictures --voice tts_models/house-en/voice.onnx
 
 bench-review: setup  ## precision and recall of the review's checks on labelled calls
 	@$(BIN)/python evals/calls/bench.py

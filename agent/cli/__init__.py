@@ -22,6 +22,7 @@ GROUPS: Final = (
     "review",
     "hear",
     "say",
+    "warm",
     "models",
     "promises",
     "pause",

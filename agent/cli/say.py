@@ -13,9 +13,12 @@ from typing import Annotated
 import typer
 
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE, seconds
+from agent.errors import SetupError
 from agent.mouth.tts import Mouth
 from agent.restaurant import load_restaurant
+from agent.service import models
 from agent.service.logs import configure_logs
+from agent.service.model_check import check_mouth
 from agent.settings import Settings, load_settings
 
 
@@ -23,16 +26,19 @@ def say(
     text: Annotated[str, typer.Argument(help="What to say, as it would be written.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The WAV file to write (16 kHz mono).")],
     voice: Annotated[
-        Path | None, typer.Option(help="A Piper voice, NAME.onnx; else the one in the settings.")
-    ] = None,
+        str,
+        typer.Option(
+            help="A name of `pickup models list` or a NAME.onnx; else as in the settings."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Speak TEXT into a WAV file, exactly as a caller would hear it."""
     configure_logs(person=not as_json)
     settings = load_settings()
     if voice:
-        models = settings.models.model_copy(update={"mouth": voice})
-        settings = settings.model_copy(update={"models": models})
+        named = settings.models.model_copy(update={"mouth": _voice(voice, settings.home)})
+        settings = settings.model_copy(update={"models": named})
     pronounce = load_restaurant(settings.restaurant).pronounce
     words, pcm, first = asyncio.run(_speak(settings, pronounce, text))
     with wave.open(str(out), "wb") as sound:
@@ -49,6 +55,20 @@ def say(
         return
     typer.echo(" ".join(words))
     typer.echo(f"{out}: {report['seconds']} s, first sound after {report['first_sound_ms']} ms")
+
+
+def _voice(name: str, home: Path) -> Path:
+    """Return the file of a voice that is named by its path or as the catalogue calls it.
+
+    Raises:
+        SetupError: the catalogue has no such voice, or it was not fetched yet.
+    """
+    if name.endswith(".onnx"):
+        return Path(name)
+    model = models.find(name, [some for some in models.catalogue() if some.kind == "mouth"])
+    if not models.is_here(model, home):
+        raise SetupError(f"{name} is not here.", remedy=f"Fetch it: pickup models pull {name}")
+    return check_mouth(models.place(model, home))
 
 
 async def _speak(

@@ -84,16 +84,27 @@ def shape(pcm: bytes, gain: float, pause: float) -> bytes:
     return pad_to_frame(body + bytes(byte_count(after)))
 
 
+def lead_in(pcm: bytes, gain: float) -> float:
+    """Return the seconds that `shape` cuts off before the first sound."""
+    return _edges(samples(pcm) * np.float32(gain))[0] / SAMPLE_RATE
+
+
 def _trimmed(sound: Samples) -> Samples:
     """Return ``sound`` from just before its first sound to just after its last."""
+    start, end = _edges(sound)
+    return sound[start:end].copy()
+
+
+def _edges(sound: Samples) -> tuple[int, int]:
+    """Return the samples between which there is sound, with what is kept around it."""
     floor = 10 ** ((TARGET_LEVEL - _SOUND_RANGE) / 10)
     blocks = sound[: sound.size // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
     loud = np.flatnonzero(np.mean(blocks**2, axis=1) > floor)
     if not loud.size:
-        return sound[:0]
+        return 0, 0
     start = int(loud[0]) * _BLOCK - round(LEAD_SECONDS * SAMPLE_RATE)
     end = int(loud[-1] + 1) * _BLOCK + round(_TAIL_SECONDS * SAMPLE_RATE)
-    return sound[max(0, start) : end].copy()
+    return max(0, start), end
 
 
 def _limited(sound: Samples) -> Samples:

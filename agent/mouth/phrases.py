@@ -43,8 +43,8 @@ class Phrases:
         self._mouth = mouth
         self._lines: dict[str, Spoken] = {}
 
-    async def warm(self, texts: Iterable[str]) -> None:
-        """Have these lines ready, from disk or newly spoken.
+    async def warm(self, texts: Iterable[str]) -> int:
+        """Have these lines ready, from disk or newly spoken; return how many are new.
 
         Raises:
             MouthError: a line can't be spoken.
@@ -69,6 +69,7 @@ class Phrases:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         log.info("The phrases are ready.", kept=len(kept), spoken=len(missing))
+        return len(missing)
 
     def get(self, text: str) -> Spoken | None:
         """Return the line as slin16 in whole frames, or None if it was not warmed."""

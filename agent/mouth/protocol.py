@@ -24,10 +24,13 @@ READY     0x81   JSON: ``{"sample_rate": 22050}`` of the voice before resampling
 AUDIO     0x82   16 kHz mono s16le PCM, at most 32,000 bytes (one second)
 DONE      0x83   float32: seconds the synthesis took; the unit has no more audio
 FAILED    0x84   UTF-8 reason. With id 0 the program can't run and ends
+TIMES     0x85   JSON: ``[["h", 0.08], …]``, Piper's phonemes (" " between words, "^" and "$" at
+                 the edges) and the second of the unit at which each ends
 ========  =====  ==========================================================
 
-Units are synthesised first come, first served. Every SPEAK is answered by AUDIO frames
-(none if the text has no sound) and one DONE or FAILED; after CANCEL these may be missing.
+Units are synthesised first come, first served. Every SPEAK is answered by TIMES (if the voice
+tells them), AUDIO frames (none if the text has no sound) and one DONE or FAILED; after CANCEL
+these may be missing.
 End of file on stdin ends the program.
 """
 
@@ -57,6 +60,7 @@ class Kind(IntEnum):
     AUDIO = 0x82
     DONE = 0x83
     FAILED = 0x84
+    TIMES = 0x85
 
 
 @dataclass(frozen=True, slots=True)

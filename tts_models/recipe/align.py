@@ -2,7 +2,8 @@
 
 Piper's symbols (IPA, from espeak-ng) and Flite's phones (ARPAbet, from its own dictionary)
 are two opinions on the same words. They are aligned by dynamic programming; stress marks
-take no time, and punctuation takes the pauses.
+take no time, and punctuation takes the pauses. Flite makes a phone of three states, each from
+a decision tree of its own; where one state ends is learned as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ LEAD_FRAMES = 6
 """Silence kept before the first phone (30 ms); Flite makes about 0.2 s of it."""
 TAIL_FRAMES = 24
 """Silence kept after the last phone (120 ms)."""
+STATES = 3
+"""Of a phone."""
 
 _VOWELS = {
     "ɑ": "aa ao", "ɑː": "aa ao", "æ": "ae", "ʌ": "ah ax", "ɐ": "ax ah ey", "ə": "ax ah ih er",
@@ -47,7 +50,7 @@ class Aligned:
 
     Attributes:
         symbols: ``^``, Piper's symbols, ``$``.
-        durations: 5 ms frames of each symbol.
+        durations: 5 ms frames of each symbol's three states, [symbols, 3].
         first: First frame of the teacher's that is kept.
         last: One past the last one kept.
         cost: Mean cost of a phone; above 0.25 the two opinions differ too much to learn from.
@@ -60,40 +63,54 @@ class Aligned:
     cost: float
 
 
-def aligned(symbols: Sequence[str], phones: Sequence[tuple[str, float]], frames: int) -> Aligned:
-    """Align Piper's ``symbols`` with Flite's ``phones`` (name, end in seconds).
+def aligned(
+    symbols: Sequence[str], phones: Sequence[str], states: NDArray[np.float32], frames: int
+) -> Aligned:
+    """Align Piper's ``symbols`` with Flite's ``phones`` and the ends of their ``states`` (seconds).
 
-    A frame belongs to a phone while its index times 5 ms is not past the phone's end
+    A frame belongs to a state while its index times 5 ms is not past the state's end
     (Flite's own rule).
     """
     marked = ["^", *symbols, "$"]
     places = [at for at, symbol in enumerate(marked) if symbol not in _MARKS]
     units = [marked[at] for at in places]
-    ends = [int(np.floor(end / FRAME + 1e-4)) + 1 for _, end in phones]
+    ends = np.floor(states.astype(np.float64) / FRAME + 1e-4).astype(int) + 1
     ends[-1] = frames
-    lengths = np.diff([0, *ends])
-    owners, cost = _path(units, [name for name, _ in phones])
-    spans = [int(sum(lengths[phone] for phone in owned)) for owned in owners]
+    lengths = np.diff(ends, prepend=0).reshape(-1, STATES)
+    owners, cost = _path(units, phones)
+    # Two phones of one symbol are six states; the symbol's own three are two of them each.
+    spans = np.array([lengths[sorted(owned)].reshape(STATES, -1).sum(1) for owned in owners])
     _lend(units, spans)
-    durations = np.zeros(len(marked), int)
+    durations = np.zeros((len(marked), STATES), int)
     durations[places] = spans
-    first = max(0, int(durations[0]) - LEAD_FRAMES)
-    extra = max(0, int(durations[-1]) - TAIL_FRAMES)
-    durations[0] -= first
-    durations[-1] -= extra
+    first = max(0, int(durations[0].sum()) - LEAD_FRAMES)
+    extra = max(0, int(durations[-1].sum()) - TAIL_FRAMES)
+    _take(durations[0], first, last=False)
+    _take(durations[-1], extra, last=True)
     return Aligned(marked, durations, first, frames - extra, cost / max(1, len(phones)))
 
 
-def _lend(units: Sequence[str], spans: list[int]) -> None:
-    """Give a symbol for which Flite has no phone a third of a long neighbour."""
+def _take(states: NDArray[np.int64], count: int, *, last: bool) -> None:
+    """Take ``count`` frames away from a symbol's last states, or from its first ones."""
+    for at in reversed(range(STATES)) if last else range(STATES):
+        taken = min(count, int(states[at]))
+        states[at] -= taken
+        count -= taken
+
+
+def _lend(units: Sequence[str], spans: NDArray[np.int64]) -> None:
+    """Give a symbol for which Flite has no phone the adjacent third of a long neighbour."""
+    totals = spans.sum(1)
     for at, unit in enumerate(units):
-        if spans[at] or _silent(unit):
+        if totals[at] or _silent(unit):
             continue
-        rich = [near for near in (at - 1, at + 1) if not _silent(units[near]) and spans[near] >= 8]
+        rich = [near for near in (at - 1, at + 1) if not _silent(units[near]) and totals[near] >= 8]
         if rich:
-            lender = max(rich, key=lambda near: spans[near])
-            spans[at] = spans[lender] // 3
-            spans[lender] -= spans[at]
+            lender = max(rich, key=lambda near: totals[near])
+            totals[at] = totals[lender] // 3
+            totals[lender] -= totals[at]
+            _take(spans[lender], totals[at], last=lender < at)
+            spans[at] = np.diff(np.arange(STATES + 1) * totals[at] // STATES)
 
 
 def _silent(unit: str) -> bool:

@@ -7,6 +7,7 @@ sentence: 45 MB in half precision, made in about a minute, read in a moment.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from vocoder import post_filtered
 
 DEAREST = 0.25
 """Sentences on whose sounds espeak-ng and Flite disagree more (cost of a phone) are left out."""
+COMMONEST = 12_000
+"""Words of English, by how often they are written; most stand for sounds between sounds that the
+restaurant's own words don't have."""
 SHARD = 1_000
 """Sentences in one file."""
 _AT_ONCE = 100
@@ -28,7 +32,10 @@ _AT_ONCE = 100
 
 @dataclass(slots=True)
 class Sentence:
-    """One sentence: ids and durations of its symbols, and [frames, 32] values."""
+    """One sentence: ids of its symbols, frames of their states, values of its frames.
+
+    Shapes: [symbols], [symbols, 3] and [frames, 32].
+    """
 
     ids: NDArray[np.int64]
     durations: NDArray[np.int64]
@@ -38,11 +45,22 @@ class Sentence:
 def build(program: Path, count: int, seed: int, folder: Path) -> None:
     """Write ``count`` sentences, have Flite say them, align them; shards that exist are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = list(itertools.islice(Writer(seed).sentences(), count))
+    lines = list(itertools.islice(Writer(seed, common_words()).sentences(), count))
     for number, at in enumerate(range(0, count, SHARD)):
         out = folder / f"{number:03d}.npz"
         if not out.exists():
             _build_shard(program, lines[at : at + SHARD], out)
+
+
+def common_words() -> list[str]:
+    """Return the commoner words of English that are no abbreviations."""
+    from wordfreq import top_n_list
+
+    return [
+        word
+        for word in top_n_list("en", COMMONEST)
+        if re.fullmatch("[a-z]{3,}", word) and re.search("[aeiouy]", word)
+    ]
 
 
 def _build_shard(program: Path, lines: list[str], out: Path) -> None:
@@ -56,7 +74,7 @@ def _build_shard(program: Path, lines: list[str], out: Path) -> None:
         for symbols, sentence in zip(teacher.phonemes(some), said, strict=True):
             if len(symbols) != 1 or (sentence.f0 > 0).sum() < 5:
                 continue
-            found = aligned(symbols[0], sentence.phones, len(sentence.f0))
+            found = aligned(symbols[0], sentence.phones, sentence.states, len(sentence.f0))
             total_cost += found.cost
             if found.cost > DEAREST or found.durations.min() < 0:
                 continue

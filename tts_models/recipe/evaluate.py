@@ -1,35 +1,27 @@
 """Measure the house voice beside its teacher and espeak-ng: understood, alike, fast, small.
 
-Everybody says the same held-out lines. Through the telephone's band two recognisers that had
-no part in the training write down what they hear: pocketsphinx with its own acoustic model of
-people's speech, and Pickup's Vosk model. Their language models know the words of the
-lines (one trigram model of them for pocketsphinx): what is measured is sound, and the same
-for all.
+Everybody says the same held-out lines, on the same day and machine. `recognise` writes down what
+it hears through the telephone's band and in the whole band; `distance` tells how far each is from
+the teacher.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import re
 import subprocess
 import tempfile
 import time
 import wave
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from teacher import RATE, Said, say
+from recognise import Pcm, Sound, errors, in_the_room, recogniser, through_the_phone, words_of
+from teacher import RATE, say
 
-Sound = NDArray[np.float32]
-
-PHONE_BAND = (300.0, 3400.0)
-PHONE_RATE = 8_000
 _STEP, _WINDOW, _MELS, _ORDER = 80, 400, 40, 25
 
 
@@ -66,10 +58,10 @@ def by_piper(voice: Path, lines: Sequence[str]) -> tuple[list[Sound], dict[str, 
     return sounds, {"rtf": cpu / seconds, "megabytes": voice.stat().st_size / 1e6}
 
 
-def by_flite(program: Path, lines: Sequence[str]) -> tuple[list[Sound], list[Said]]:
-    """Return the lines as the teacher says them, and its parameters."""
+def by_flite(program: Path, lines: Sequence[str]) -> list[Sound]:
+    """Return the lines as the teacher says them."""
     said = say(program, lines, sound=True)
-    return [item.sound.astype(np.float32) / np.float32(32768) for item in said], said
+    return [item.sound.astype(np.float32) / np.float32(32768) for item in said]
 
 
 def by_espeak(lines: Sequence[str]) -> list[Sound]:
@@ -84,118 +76,6 @@ def by_espeak(lines: Sequence[str]) -> list[Sound]:
                 rate = file.getframerate()
             sounds.append(soxr.resample(pcm.astype(np.float32) / 32768, rate, RATE))
     return sounds
-
-
-# ── how well it is understood ───────────────────────────────────────────────────────────
-
-
-def through_the_phone(sound: Sound) -> NDArray[np.int16]:
-    """Return the sound as a telephone line carries it: 300 to 3400 Hz, 8 kHz, µ-law, one level."""
-    spectrum = np.fft.rfft(sound)
-    hertz = np.fft.rfftfreq(len(sound), 1 / RATE)
-    spectrum[(hertz < PHONE_BAND[0]) | (hertz > PHONE_BAND[1])] = 0
-    narrow = soxr.resample(np.fft.irfft(spectrum, len(sound)), RATE, PHONE_RATE)
-    loud = np.sqrt(np.mean(narrow**2))
-    narrow = np.clip(narrow * (0.08 / loud), -1, 1)
-    mu = np.sign(narrow) * np.round(np.log1p(255 * np.abs(narrow)) / math.log(256) * 127) / 127
-    heard = np.sign(mu) * np.expm1(np.abs(mu) * math.log(256)) / 255
-    edge = np.zeros(round(0.3 * PHONE_RATE))
-    floor = np.random.default_rng(0).normal(size=len(heard) + 2 * len(edge)) * 3e-4
-    return np.round((np.concatenate([edge, heard, edge]) + floor).clip(-1, 1) * 32767).astype("<i2")
-
-
-def words_of(line: str) -> list[str]:
-    """Return the words of a line as recognisers write them."""
-    return re.sub(r"[^a-z' ]", " ", line.lower()).split()
-
-
-def pocketsphinx(lines: Sequence[str], folder: Path) -> Callable[[NDArray[np.int16]], list[str]]:
-    """Return a recogniser with pocketsphinx's English sounds and the lines' words."""
-    import pocketsphinx as sphinx
-
-    model = Path(sphinx.get_model_path("en-us"))
-    known: dict[str, list[str]] = {}
-    for entry in (model / "cmudict-en-us.dict").read_text("utf-8").splitlines():
-        word, _, sounds = entry.partition(" ")
-        known.setdefault(re.sub(r"\(\d+\)$", "", word), []).append(sounds)
-    wanted = sorted({word for line in lines for word in words_of(line)} & known.keys())
-    dictionary, language = folder / "words.dict", folder / "lines.arpa"
-    dictionary.write_text(
-        "".join(
-            f"{word}{f'({number})' if number > 1 else ''} {sounds}\n"
-            for word in wanted
-            for number, sounds in enumerate(known[word], start=1)
-        ),
-        "utf-8",
-    )
-    language.write_text(_bigrams([words_of(line) for line in lines], set(wanted)), "utf-8")
-    decoder = sphinx.Decoder(
-        hmm=str(model / "en-us"), lm=str(language), dict=str(dictionary),
-        samprate=RATE, loglevel="FATAL",
-    )  # fmt: skip
-
-    def hear(narrow: NDArray[np.int16]) -> list[str]:
-        wide = soxr.resample(narrow.astype(np.float32), PHONE_RATE, RATE)
-        decoder.start_utt()
-        decoder.process_raw(np.round(wide).astype("<i2").tobytes(), full_utt=True)
-        decoder.end_utt()
-        found = decoder.hyp()
-        return found.hypstr.split() if found else []
-
-    return hear
-
-
-def vosk(lines: Sequence[str], model: Path) -> Callable[[NDArray[np.int16]], list[str]]:
-    """Return a Vosk model with the lines' words as its grammar (a bigram, made by Vosk)."""
-    import vosk as engine
-
-    engine.SetLogLevel(-1)
-    loaded = engine.Model(str(model))
-    known = [
-        " ".join(word for word in words_of(line) if loaded.vosk_model_find_word(word) >= 0)
-        for line in lines
-    ]
-    grammar = json.dumps(known)
-
-    def hear(narrow: NDArray[np.int16]) -> list[str]:
-        recogniser = engine.KaldiRecognizer(loaded, RATE, grammar)
-        wide = soxr.resample(narrow.astype(np.float32), PHONE_RATE, RATE)
-        recogniser.AcceptWaveform(np.round(wide).astype("<i2").tobytes())
-        said = json.loads(recogniser.FinalResult())["text"].split()
-        return [word for word in said if word != "[unk]"]
-
-    return hear
-
-
-def errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Return the least number of wrong, missing and extra words."""
-    row = list(range(len(heard) + 1))
-    for at, word in enumerate(said, start=1):
-        corner, row[0] = row[0], at
-        for to, other in enumerate(heard, start=1):
-            corner, row[to] = row[to], min(row[to] + 1, row[to - 1] + 1, corner + (word != other))
-    return row[-1]
-
-
-def _bigrams(lines: Sequence[Sequence[str]], known: set[str]) -> str:
-    """Return a bigram model in ARPA's format, absolute discounting by a half."""
-    ones: Counter[str] = Counter()
-    twos: Counter[tuple[str, str]] = Counter()
-    for line in lines:
-        words = ["<s>", *(word for word in line if word in known), "</s>"]
-        ones.update(words)
-        twos.update(itertools.pairwise(words))
-    after: Counter[str] = Counter(first for first, _ in twos)
-    total = sum(ones.values()) - ones["<s>"]
-    rows = [f"\\data\\\nngram 1={len(ones)}\nngram 2={len(twos)}\n\n\\1-grams:"]
-    for word in sorted(ones):
-        chance = -99 if word == "<s>" else math.log10(ones[word] / total)
-        left = math.log10(0.5 * after[word] / ones[word]) if after[word] else 0
-        rows.append(f"{chance:.4f} {word} {left:.4f}")
-    rows.append("\n\\2-grams:")
-    for (first, second), count in sorted(twos.items()):
-        rows.append(f"{math.log10((count - 0.5) / ones[first]):.4f} {first} {second}")
-    return "\n".join([*rows, "\n\\end\\\n"])
 
 
 # ── how alike it sounds ─────────────────────────────────────────────────────────────────
@@ -265,55 +145,84 @@ def _cheapest(costs: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 # ── all of it ───────────────────────────────────────────────────────────────────────────
 
+TEACHER = "flite slt"
+BANDS: dict[str, Callable[[Sound], Pcm]] = {"phone": through_the_phone, "wide": in_the_room}
 
-def compare(voices: dict[str, Path], flite: Path, ear: Path) -> dict[str, dict[str, float]]:
+
+def compare(voices: dict[str, Path], flite: Path) -> dict[str, dict[str, float]]:
     """Return all figures of the voices, of Flite and of espeak-ng; print them as they come.
 
     Args:
         voices: Piper voices by name.
         flite: The dumper.
-        ear: A Vosk model.
+
+    Returns:
+        By speaker: ``wer phone`` and ``wer wide`` with their standard errors over lines,
+        ``… more`` than the teacher's with the paired standard error, `distance`'s figures with
+        theirs, and for voices ``rtf`` and ``megabytes``.
     """
     lines = held_out()
-    teacher, _ = by_flite(flite, lines)
-    speakers = {"flite slt": teacher}
-    report: dict[str, dict[str, float]] = {"flite slt": {}}
+    teacher = by_flite(flite, lines)
+    speakers = {TEACHER: teacher}
+    report: dict[str, dict[str, float]] = {TEACHER: {}}
     for name, voice in voices.items():
         speakers[name], report[name] = by_piper(voice, lines)
     speakers["espeak-ng"], report["espeak-ng"] = by_espeak(lines), {}
+    wrong: dict[tuple[str, str], NDArray[np.float64]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        recognisers = {
-            "wer pocketsphinx": pocketsphinx(lines, Path(folder)),
-            "wer vosk": vosk(lines, ear),
-        }
+        hear = recogniser(lines, Path(folder))
         for name, sounds in speakers.items():
-            if sounds is not teacher:
+            if name != TEACHER:
                 far = [distance(*pair) for pair in zip(teacher, sounds, strict=True)]
                 for key in far[0]:
-                    report[name][key] = float(np.mean([item[key] for item in far]))
-            for recogniser, hear in recognisers.items():
-                report[name] |= _word_errors(recogniser, hear, lines, sounds)
-            figures = "  ".join(f"{key} {value:.3f}" for key, value in report[name].items())
-            print(f"  {name}: {figures}", flush=True)
-    return report
+                    some = np.array([item[key] for item in far])
+                    report[name] |= {key: some.mean(), f"{key} error": _standard_error(some)}
+            for band, channel in BANDS.items():
+                heard = [hear(channel(sound)) for sound in sounds]
+                pairs = zip(lines, heard, strict=True)
+                wrong[name, band] = np.array([errors(words_of(line), some) for line, some in pairs])
+                report[name] |= _word_errors(band, lines, wrong[name, band], wrong[TEACHER, band])
+            print(_row(name, report[name]), flush=True)
+    return {
+        name: {key: round(float(value), 4) for key, value in figures.items()}
+        for name, figures in report.items()
+    }
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _word_errors(
-    name: str,
-    hear: Callable[[NDArray[np.int16]], list[str]],
+    band: str,
     lines: Sequence[str],
-    sounds: Sequence[Sound],
+    wrong: NDArray[np.float64],
+    by_teacher: NDArray[np.float64],
 ) -> dict[str, float]:
-    """Return the word error rate, and its standard error over lines (bootstrap)."""
-    counts = np.array(
-        [
-            (errors(words_of(line), hear(through_the_phone(sound))), len(words_of(line)))
-            for line, sound in zip(lines, sounds, strict=True)
-        ]
-    )
-    picks = np.random.default_rng(0).integers(len(counts), size=(1000, len(counts)))
-    some = counts[picks].sum(1)
+    """Return the word error rate, how much more it is than the teacher's, and both errors.
+
+    Standard errors over lines by bootstrap, seeded; the second one paired line by line.
+    """
+    words = np.array([len(words_of(line)) for line in lines])
+    picks = np.random.default_rng(0).integers(len(words), size=(2000, len(words)))
+    read = words[picks].sum(1)
+    more = wrong - by_teacher
     return {
-        name: float(counts[:, 0].sum() / counts[:, 1].sum()),
-        f"{name} error": float((some[:, 0] / some[:, 1]).std()),
+        f"wer {band}": wrong.sum() / words.sum(),
+        f"wer {band} error": float((wrong[picks].sum(1) / read).std()),
+        f"wer {band} more": more.sum() / words.sum(),
+        f"wer {band} more error": float((more[picks].sum(1) / read).std()),
     }
+
+
+def _row(name: str, figures: dict[str, float]) -> str:
+    parts = [f"{name:10s}"]
+    for band in BANDS:
+        wer, error = 100 * figures[f"wer {band}"], 100 * figures[f"wer {band} error"]
+        parts.append(f"WER {band} {wer:5.1f} ± {error:.1f} %")
+    if "spectral" in figures:
+        parts.append(f"spectral {figures['spectral']:.2f} ± {figures['spectral error']:.2f} dB")
+        parts.append(f"length {figures['length']:.3f}")
+    if "rtf" in figures:
+        parts.append(f"RTF {figures['rtf']:.4f}, {figures['megabytes']:.1f} MB")
+    return "  ".join(parts)

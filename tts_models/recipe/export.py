@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from acoustic import FRAMES_IN_STEP, LOG_F0, SYMBOLS, VOICED, Acoustic, places
+from acoustic import FRAMES_IN_STEP, LOG_F0, SYMBOLS, VOICED, Acoustic, Bounds, places
+from align import STATES
 from dataset import Sentence
 from onnx import TensorProto, helper, numpy_helper
 from teacher import CLUSTERS, HOP, RATE, symbol_ids
@@ -64,24 +65,26 @@ class Voice(nn.Module):
             scales: Noise, length, and one that is not used, [3].
         """
         ids = symbols[:, : input_lengths[0]][:, ::2]
-        encoded, timing = self.net.encode(ids)
-        wanted = (torch.exp(timing[0]) - 1).clamp(min=0.0) * self.stretch[ids[0]] * scales[1]
+        states = self.net.encode(ids)
+        wanted = (torch.exp(self.net.time(ids)[0]) - 1).clamp(min=0.0)
+        wanted = wanted * (self.stretch[ids[0]] * scales[1])[:, None]
         # Rounding the ends, not the lengths, keeps the sum right.
-        ends = torch.round(torch.cumsum(wanted, 0))
-        ends = torch.cat([ends[:-1], torch.maximum(ends[-1:], ends[-2:-1] + _LAST_FRAMES)])
-        starts = torch.cat([torch.zeros_like(ends[:1]), ends[:-1]])
-        lengths = ends - starts
+        ends = torch.round(torch.cumsum(wanted.reshape(-1), 0))
+        last = torch.maximum(ends[-1:], ends[-1 - STATES : -STATES] + _LAST_FRAMES)
+        ends = torch.cat([ends[:-1], last])
         steps = torch.ceil(ends[-1] / FRAMES_IN_STEP).long()
         middles = float(FRAMES_IN_STEP) * torch.arange(steps) + 0.5
-        owner = (ends[None] <= middles[:, None]).long().sum(1).clamp(max=ends.shape[0] - 1)
-        at = places(middles, starts[owner], lengths[owner])
-        drawn = self.net.decode(encoded[0][owner][None], at[None])[0]
+        state = (ends[None] <= middles[:, None]).long().sum(1).clamp(max=ends.shape[0] - 1)
+        at = places(middles, state, Bounds.of(ends, self.net.breaks[ids[0]]))
+        drawn = self.net.decode(states[0][state][None], at[None])[0]
         values = drawn.reshape(-1, self.net.mean.shape[0]) * self.net.deviation + self.net.mean
         f0 = torch.exp(values[:, LOG_F0]).clamp(*_PITCH_RANGE)
         voiced = (values[:, VOICED] > 0).float()
         noise = torch.randn_like(f0[:, None].expand(-1, HOP)) * (scales[0] / NOISE_SCALE)
         sound = self.voc(f0, voiced, values[:, :LOG_F0], values[:, VOICED + 1 :], noise)
-        frames = torch.stack([lengths, torch.zeros_like(lengths)], 1).reshape(-1)[:-1]
+        symbol_ends = ends.reshape(-1, STATES)[:, -1:]
+        lengths = symbol_ends - torch.cat([torch.zeros_like(symbol_ends[:1]), symbol_ends[:-1]])
+        frames = torch.cat([lengths, torch.zeros_like(lengths)], 1).reshape(-1)[:-1]
         return sound.clamp(-1.0, 1.0)[None, None, None], frames[None, None]
 
 
@@ -94,9 +97,9 @@ def stretches(net: Acoustic, sentences: Sequence[Sentence]) -> Tensor:
     real, drawn = np.zeros(SYMBOLS), np.zeros(SYMBOLS)
     with torch.no_grad():
         for sentence in sentences:
-            timing = net.encode(torch.from_numpy(sentence.ids)[None])[1][0]
-            np.add.at(real, sentence.ids, sentence.durations)
-            np.add.at(drawn, sentence.ids, np.maximum(0, torch.expm1(timing).numpy()))
+            timing = net.time(torch.from_numpy(sentence.ids)[None])[0]
+            np.add.at(real, sentence.ids, sentence.durations.sum(1))
+            np.add.at(drawn, sentence.ids, np.maximum(0, torch.expm1(timing).numpy()).sum(1))
     steady = 300.0  # frames
     return torch.tensor(((real + steady) / (drawn + steady)).clip(0.8, 1.4), dtype=torch.float32)
 
@@ -117,7 +120,9 @@ def export(
     with torch.no_grad():
         for stranger, neighbour in _STRANGERS.items():
             if stranger in table:
-                net.embedding.weight[table[stranger]] = net.embedding.weight[table[neighbour]]
+                for reader in (net.timer, net.reader):
+                    known = reader.embedding.weight[table[neighbour]]
+                    reader.embedding.weight[table[stranger]] = known
     voice = Voice(net, Vocoder(constants), stretches(net, sentences)).eval()
     ids = torch.tensor([[1, 0, 20, 0, 59, 0, 24, 0, 3, 0, 54, 0, 35, 0, 2]])
     torch.onnx.export(

@@ -4,7 +4,8 @@
    flite_dump         stdin: one sentence a line; stdout: one record each (little-endian):
                         int32 frames | float32[frames][26] F0 (Hz, 0: unvoiced), 25 mel-cepstra
                         | float32[frames][5] strengths of the mixed excitation's bands
-                        | int32 phones | phones x (char[8] name, float32 end in seconds)
+                        | int32 phones | phones x char[8] name
+                        | int32 states | states x float32 end in seconds, three a phone
                         | int32 samples | int16[samples] 16 kHz
    flite_dump fast    the same with samples = 0: Flite's own synthesis is made cheap
 
@@ -38,8 +39,9 @@ static void dump(cst_utterance *said, cst_cg_db *db, int with_samples)
     cst_track *strengths = val_track(feat_val(said->features, "str_track"));
     cst_track *frames = mlpg(val_track(feat_val(said->features, "param_track")), db);
     cst_item *segments = relation_head(utt_relation(said, "Segment"));
+    cst_item *states = relation_head(utt_relation(said, "HMMstate"));
     cst_wave *wave = utt_wave(said);
-    int32_t phones = 0;
+    int32_t phones = 0, parts = 0;
 
     write_count(frames->num_frames);
     for (int at = 0; at < frames->num_frames; at++)
@@ -51,9 +53,14 @@ static void dump(cst_utterance *said, cst_cg_db *db, int with_samples)
     write_count(phones);
     for (cst_item *phone = segments; phone; phone = item_next(phone)) {
         char name[8] = {0};
-        float end = item_feat_float(phone, "end");
         strncpy(name, item_feat_string(phone, "name"), 7);
         fwrite(name, 1, 8, stdout);
+    }
+    for (cst_item *state = states; state; state = item_next(state))
+        parts++;
+    write_count(parts);
+    for (cst_item *state = states; state; state = item_next(state)) {
+        float end = item_feat_float(state, "end");
         fwrite(&end, sizeof end, 1, stdout);
     }
     write_count(with_samples ? wave->num_samples : 0);

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from evaluate import Sound, by_espeak, by_flite, by_piper
+from evaluate import by_espeak, by_flite, by_piper
 from PIL import Image, ImageDraw
+from recognise import Sound
 from teacher import RATE
 
 LINE = "Our ramen bowls are between thirteen and sixteen dollars, and the kitchen closes at nine."
@@ -44,5 +45,5 @@ def draw_all(voice: Path, flite: Path, folder: Path) -> None:
     """Write ``voice-house.png``, ``voice-flite.png`` and ``voice-espeak.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     draw(by_piper(voice, [LINE])[0][0], "house-en", folder / "voice-house.png")
-    draw(by_flite(flite, [LINE])[0][0], "flite slt (teacher)", folder / "voice-flite.png")
+    draw(by_flite(flite, [LINE])[0], "flite slt (teacher)", folder / "voice-flite.png")
     draw(by_espeak([LINE])[0], "espeak-ng", folder / "voice-espeak.png")

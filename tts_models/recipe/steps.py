@@ -22,6 +22,7 @@ from acoustic import Acoustic
 
 HOUSE = Path(__file__).resolve().parent.parent / "house-en"
 STEPS = ("data", "train", "export", "evaluate", "pictures", "install")
+BENCH = HOUSE.parent.parent / "build" / "bench" / "voice.json"
 _FOR_STRETCHES = 400
 """Sentences from which the durations' factors are learned."""
 
@@ -41,14 +42,11 @@ def main() -> None:
         state = None
         if options.start:
             state = start.weights_of(options.start)
-            if options.new_clusters:
-                start.name_clusters(state)
         wall = options.wall_minutes or 10 * options.minutes
         train.train(
             data,
             weights,
-            minutes=options.minutes,
-            wall_minutes=wall,
+            train.Budget(options.minutes, wall),
             seed=options.seed,
             start=state,
         )
@@ -61,10 +59,12 @@ def main() -> None:
         export.export(net, teacher.constants(flite), sentences, voice)
         print(f"export: {voice}, {voice.stat().st_size / 1e6:.1f} MB", flush=True)
     if "evaluate" in options.steps:
-        report = evaluate.compare({"house": voice}, flite, options.ear)
-        (work / "evaluation.json").write_text(json.dumps(report, indent=2), "utf-8")
+        report = evaluate.compare({"house-en": options.voice or voice}, flite)
+        BENCH.parent.mkdir(parents=True, exist_ok=True)
+        BENCH.write_text(json.dumps(report, indent=2), "utf-8")
+        print(f"evaluate: {BENCH}", flush=True)
     if "pictures" in options.steps:
-        picture.draw_all(voice, flite, HOUSE.parent.parent / "docs" / "pictures")
+        picture.draw_all(options.voice or voice, flite, HOUSE.parent.parent / "docs" / "pictures")
     if "install" in options.steps:
         install(voice)
 
@@ -90,15 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="a house voice (.onnx) to go on from")
     parser.add_argument(
-        "--new-clusters",
-        action="store_true",
-        help="the voice to go on from knows no vowel clusters yet",
-    )
-    parser.add_argument(
-        "--ear",
-        type=Path,
-        default=HOUSE.parent.parent / "stt_models" / "house-en",
-        help="the Vosk model that listens",
+        "--voice", type=Path, help="the .onnx to evaluate and draw; else the one just made"
     )
     options = parser.parse_args()
     options.steps = options.steps or list(STEPS[:3])

@@ -41,14 +41,16 @@ class Said:
         f0: Hz a frame, 0 where unvoiced.
         cepstra: [frames, 25], before the post-filter.
         strengths: [frames, 5], 0 noise to 1 pulses.
-        phones: Name and end in seconds.
+        phones: Their names.
+        states: End of every state in seconds; a phone has three, each with trees of its own.
         sound: int16 at 16 kHz; empty if dumped fast.
     """
 
     f0: Floats
     cepstra: Floats
     strengths: Floats
-    phones: list[tuple[str, float]]
+    phones: list[str]
+    states: Floats
     sound: NDArray[np.int16]
 
 
@@ -75,12 +77,11 @@ def say(program: Path, lines: Sequence[str], *, sound: bool) -> list[Said]:
         frames = count()
         track = array("<f4", frames, 1 + CEPSTRA)
         strengths = array("<f4", frames, BANDS)
-        phones = []
-        for _ in range(count()):
-            name, end = struct.unpack_from("<8sf", data, at)
-            phones.append((name.split(b"\0")[0].decode(), end))
-            at += 12
-        said.append(Said(track[:, 0], track[:, 1:], strengths, phones, array("<i2", count())))
+        names = array("S8", count())
+        phones = [name.decode() for name in names]
+        states = array("<f4", count())
+        sound = array("<i2", count())
+        said.append(Said(track[:, 0], track[:, 1:], strengths, phones, states, sound))
     return said
 
 

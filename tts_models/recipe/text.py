@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "text"
@@ -73,12 +73,17 @@ class Writer:
 
     Args:
         seed: The same seed writes the same sentences.
+        common: Everyday words; without them no template that needs them is drawn.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, common: Sequence[str] = ()) -> None:
         self._dice = random.Random(seed)
         self._words = words()
-        self._lines, self._weights = _templates((FOLDER / "lines.txt").read_text("utf-8"))
+        self._common = list(common)
+        lines, weights = _templates((FOLDER / "lines.txt").read_text("utf-8"))
+        drawn = [at for at, line in enumerate(lines) if common or "{common}" not in line]
+        self._lines = [lines[at] for at in drawn]
+        self._weights = [weights[at] for at in drawn]
         self._blanks: dict[str, Callable[[], str]] = {
             blank: lambda kind=kind: self._any(kind)  # type: ignore[misc]
             for blank, kind in KINDS.items()
@@ -107,6 +112,9 @@ class Writer:
             "occasion np": lambda: f"a {self._any('occasions')}",
             "a thing": lambda: f"{self._dice.choice(['her', 'his', 'a'])} {self._any('things')}",
             "words": self._some_words,
+            "common": lambda: " ".join(
+                self._dice.choices(self._common, k=self._dice.randint(1, 6))
+            ),
         }
 
     def sentences(self) -> Iterator[str]:
