@@ -31,6 +31,9 @@ from agent.settings import CHECKOUT, Settings
 
 RESULTS: Final = CHECKOUT / "build" / "bench"
 
+GATE: Final = {"rush_calls": 100_000, "most_load": 1_000.0}
+"""The gate as it is on a quiet day: no short script, nobody refused."""
+
 ROUND: Final = 16
 """Callers of the whole suite: every manner and script."""
 
@@ -69,7 +72,7 @@ def bench(
     writes build/bench/calls.json.
     """
     configure_logs(person=True, level=logging.ERROR)
-    settings = loopback_settings(CHECKOUT / "var" / "bench", agent={"max_calls": 16})
+    settings = loopback_settings(CHECKOUT / "var" / "bench", agent={"max_calls": 16}, gate=GATE)
     crowds = [int(number) for number in many.split(",") if number.strip()]
     load = round(os.getloadavg()[0], 2)
     console = Console()
@@ -233,7 +236,7 @@ def soak(
     once a first round of calls has warmed everything. Exits with 1 if something grew.
     """
     configure_logs(person=True, level=logging.ERROR)
-    settings = loopback_settings(CHECKOUT / "var" / "soak", agent={"max_calls": 16})
+    settings = loopback_settings(CHECKOUT / "var" / "soak", agent={"max_calls": 16}, gate=GATE)
     console = Console()
     rows, spoken, failed = asyncio.run(_soak(settings, console, turns, concurrency))
     console.print()

@@ -87,6 +87,8 @@ class Ear:
         self._recogniser = recogniser
         self._endpoint = endpoint
         self._stopped: int | None = None
+        self._gap = 0
+        """Samples of the pause before the present voice, until words show that it was one."""
         self._detector = SpeechDetector()
         self._clock = AudioClock()
         self._lock = asyncio.Lock()
@@ -120,8 +122,7 @@ class Ear:
             for change in self._detector.feed(frame):
                 match change:
                     case Started(sample):
-                        if self._stopped is not None:
-                            self._endpoint.paused((sample - self._stopped) / SAMPLE_RATE)
+                        self._gap = sample - self._stopped if self._stopped is not None else 0
                         self._listen(sample)
                         events.append(SpeechStarted(at=at))
                     case Stopped(sample):
@@ -250,6 +251,9 @@ class Ear:
         rule = ""
         if turn.until is not None:
             wait, rule = self._endpoint.patience(text, self._expect)
+        if self._gap and len(text.split()) > len(self._shown[0].split()):
+            self._endpoint.paused(self._gap / SAMPLE_RATE)
+            self._gap = 0
         if (text or self._shown[0]) and (text, stable, wait) != self._shown:
             self._shown = (text, stable, wait)
             events.append(PartialHeard(at=at, text=text, stable=stable, wait=wait, rule=rule))

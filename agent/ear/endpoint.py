@@ -14,22 +14,22 @@ from agent.events import Expect
 
 # ── the numbers: seconds after the last voiced sample ───────────────────────────────────
 
-SHORT: Final = 0.25
+SHORT: Final = 0.23
 """Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.13–0.2 s
-of quiet to be sure of a stop, so less than this could not be acted on."""
+of quiet to be sure of a stop, so much less than this could not be acted on."""
 
-COMPLETE: Final = 0.32
+COMPLETE: Final = 0.27
 """A whole question or statement. Within one nobody pauses this long, save hesitating, which its
 words betray."""
 
-POLITE: Final = 0.35
+POLITE: Final = 0.33
 """A request closed with "please" or "thanks": nearly always over, sometimes amended."""
 
-BARE: Final = 0.42
+BARE: Final = 0.4
 """A lone "yes" or "okay": what dresses it up ("that's fine", "thank you") follows after a comma
 of 0.2 to 0.35 s, and must be noticed, 0.1 s later, before we speak."""
 
-MIDDLE: Final = 0.5
+MIDDLE: Final = 0.46
 """Words that may be complete or not. Longer than a stop consonant's silence (0.15 s) and most
 gaps between words of a fluent sentence."""
 
@@ -55,8 +55,11 @@ NOTICED: Final = 0.15
 """How long after it began a voice is noticed; added to a pause that is to be outlasted."""
 MOST_PATIENCE: Final = 1.8
 """Nobody is waited for longer, however slowly they speak."""
-CLOSED_PATIENCE: Final = 0.15
-"""By so much at most a slow speaker lengthens the wait after words that are complete."""
+CLOSED_PATIENCE: Final = 0.08
+"""By so much at most a slow speaker lengthens the wait after a complete sentence; words after
+which nothing can follow need no more patience with anybody."""
+OPEN_PATIENCE: Final = 0.3
+"""And by so much after words that may be complete or not."""
 
 # ── the words behind the rules ──────────────────────────────────────────────────────────
 
@@ -275,9 +278,12 @@ class Endpointing:
         """Return `patience` for this caller."""
         wait, rule = patience(text, expect)
         longest = max(self._pauses, default=0.0) + NOTICED
-        if longest <= wait or not self._pauses:
+        if longest <= wait or not self._pauses or wait <= SHORT:
             return Patience(wait, rule)
-        most = wait + CLOSED_PATIENCE if wait <= COMPLETE else MOST_PATIENCE
+        if wait <= COMPLETE:
+            most = wait + CLOSED_PATIENCE
+        else:
+            most = MOST_PATIENCE if wait >= NAME else wait + OPEN_PATIENCE
         # A pause seen once in mid-number need not be outlasted after every sentence.
         share = 1.0 if wait >= NAME else 0.5
         return Patience(round(min(most, wait + share * (longest - wait)), 3), rule)

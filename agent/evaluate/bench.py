@@ -35,7 +35,7 @@ SUITE: Final = (
     ("noisy", "order"),
     ("slow", "questions"),
     ("hesitant", "order-other-number"),
-    ("impatient", "barge-in"),
+    ("impatient", "impatient"),
     ("clean", "listening"),
     ("clean", "order-other-number"),
     ("noisy", "questions"),

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from agent.errors import SetupError
 from agent.evaluate.script import Plan, plan
 
-SCRIPTS: Final = ("questions", "questions", "barge-in", "questions", "order", "hangs-up")
+SCRIPTS: Final = ("questions", "questions", "impatient", "questions", "order", "hangs-up")
 """Mostly questions: many short turns; some orders, barge-ins, and callers who just leave."""
 
 SETTLE_SECONDS: Final = 6.0

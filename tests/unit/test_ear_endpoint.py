@@ -128,7 +128,7 @@ def test_a_caller_who_pauses_in_mid_number_is_waited_for_longer_from_then_on() -
     endpoint.paused(1.2)
     assert endpoint.patience(half, Expect.PHONE_NUMBER).wait > 1.2
     # What is complete stays quick.
-    assert endpoint.patience(NUMBER, Expect.PHONE_NUMBER).wait <= SHORT + 0.15
+    assert endpoint.patience(NUMBER, Expect.PHONE_NUMBER).wait == SHORT
 
 
 def test_what_lies_between_two_turns_teaches_nothing() -> None:
