@@ -1,13 +1,12 @@
-"""``pickup eval``: plays the cases by text and says which hold."""
+"""``pickup eval``: plays the cases and says which hold; with ``--gate``, whether all is as good."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,154 +15,214 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from agent.cli.chat import exchange_lines
-from agent.evaluate.case import CASES, Level, Run, load_cases
-from agent.evaluate.text import Result, Status, TextDriver
+from agent.errors import CaseError
+from agent.evaluate.case import WORLDS, Run
+from agent.evaluate.case_file import CASES, SCHEMA, case_schema, read_cases
+from agent.evaluate.gate import BASELINE, Decision, decide, read_baseline, write_baseline
+from agent.evaluate.inputs import inputs_hash, inputs_of
+from agent.evaluate.junit import write_junit
+from agent.evaluate.page import write_page
+from agent.evaluate.results import Played, Spoke, Status, tally
+from agent.evaluate.runner import DRIVERS, Journal, Plan, play_all
 from agent.service.logs import configure_logs
-from agent.settings import load_settings
+from agent.settings import CHECKOUT, load_settings
 
 EXIT_FAILED: Final = 1
 EXIT_ERRORED: Final = 2
+JOURNALS: Final = CHECKOUT / "build" / "eval"
 
 out = Console(highlight=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A run and its repeats.
-
-    Attributes:
-        first: How it went the first time.
-        status: `PASSED` only if every repeat passed.
-        steady: Every repeat decided the same.
-    """
-
-    first: Result
-    status: Status
-    steady: bool
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.first.run.name
-
-    @property
-    def pending(self) -> bool:
-        """Whether it is known not to pass yet."""
-        return self.first.run.level is Level.PENDING
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is as it must be: passed or pending, and steady."""
-        return self.steady and (self.status is Status.PASSED or self.pending)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command ``eval`` to ``app``."""
 
     @app.command()
-    def eval(  # noqa: A001
+    def eval(  # noqa: A001 - each is an option of the command
         paths: Annotated[
             list[Path] | None, typer.Argument(help="files or folders of cases; all by default")
         ] = None,
         only: Annotated[
             str, typer.Option("--only", "-k", help="only cases whose name holds this")
         ] = "",
+        driver: Annotated[str, typer.Option(help=" | ".join(DRIVERS))] = "text",
         repeat: Annotated[
             int, typer.Option(min=1, help="play each so often; it must decide the same")
         ] = 1,
+        jobs: Annotated[
+            int, typer.Option("--jobs", "-j", min=0, help="worker processes; 0: one a core")
+        ] = 0,
+        gate: Annotated[
+            bool, typer.Option("--gate", help="hold it against evals/baseline.json")
+        ] = False,
+        update: Annotated[
+            bool, typer.Option("--update", help="accept how it went as the new baseline")
+        ] = False,
+        baseline: Annotated[Path, typer.Option(help="another baseline")] = BASELINE,
+        worlds: Annotated[Path, typer.Option(help="another folder of restaurant files")] = WORLDS,
+        resume: Annotated[
+            bool, typer.Option("--resume", help="go on with a run that was broken off")
+        ] = False,
         verbose: Annotated[
             bool, typer.Option("--verbose", "-v", help="show each conversation that failed")
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+        junit: Annotated[Path | None, typer.Option(help="write JUnit XML here")] = None,
+        page: Annotated[Path | None, typer.Option(help="write an HTML page here")] = None,
+        schema: Annotated[
+            bool, typer.Option("--schema", help=f"write {SCHEMA.name} anew and stop")
+        ] = False,
     ) -> None:
-        """Play cases by text: the mind alone, no phone.
+        """Play cases and say which hold.
 
         Exits with 1 if a case fails or decides differently when repeated, with 2 if it
-        could not be told. Pending cases are played and counted, and block nothing.
+        could not be told. Pending cases are played and counted, and block nothing. With
+        --gate: 0 nothing is worse than the baseline, 1 something is, 2 it could not be told.
         """
         configure_logs(person=True, level=logging.ERROR)
-        cases = load_cases(paths or (CASES,))
-        runs = [run for case in cases if only in case.case for run in case.runs()]
-        if not runs:
+        if schema:
+            write_schema()
+            return
+        if driver not in DRIVERS:
+            raise typer.BadParameter(f"there is no driver {driver!r}: {', '.join(DRIVERS)}")
+        loaded = read_cases(paths or (CASES,))
+        runs = [run for case in loaded.cases if only in case.case for run in case.runs()]
+        if not runs and not loaded.errors:
             raise typer.BadParameter(f"no case is named like {only!r}")
-        played = asyncio.run(_play(runs, repeat, quiet=as_json))
+        settings = load_settings()
+        plan = Plan(settings, driver, worlds, repeat, jobs or os.cpu_count() or 1)
+        inputs = inputs_of(settings, worlds, runs)
+        played = _play(runs, plan, inputs_hash(inputs, repeat=repeat), resume, quiet=as_json)
+        decision = decide(played, read_baseline(baseline), inputs) if gate and not update else None
+        if junit:
+            write_junit(played, junit, driver)
+        if page:
+            write_page(played, page, driver, decision)
         if as_json:
-            typer.echo(json.dumps(_report(played), ensure_ascii=False))
+            typer.echo(json.dumps(_report(played, decision, loaded.errors), ensure_ascii=False))
         else:
             _show(played, verbose=verbose)
-        if any(one.status is Status.FAILED or not one.steady for one in played if not one.holds):
-            raise typer.Exit(EXIT_FAILED)
-        if any(one.status is Status.ERRORED for one in played):
-            raise typer.Exit(EXIT_ERRORED)
+            for error in loaded.errors:
+                out.print(f"[red]errored[/red]  {escape(str(error))}")
+            if decision:
+                _show_decision(decision)
+        if update:
+            _accept(played, inputs, baseline, whole=paths is None and not only)
+        raise typer.Exit(_status(played, decision, broken=bool(loaded.errors)))
 
 
-async def _play(runs: Sequence[Run], repeat: int, *, quiet: bool) -> list[Played]:
+def write_schema() -> None:
+    """Publish the JSON Schema of case files."""
+    text = json.dumps(case_schema(), indent=1, ensure_ascii=False) + "\n"
+    SCHEMA.write_text(text, encoding="utf-8")
+
+
+def _play(
+    runs: Sequence[Run], plan: Plan, inputs: str, resume: bool, *, quiet: bool
+) -> list[Played]:
+    journal = Journal(JOURNALS / f"{plan.driver}.jsonl", inputs, resume=resume)
+    if journal.known and not quiet:
+        out.print(f"{len(journal.known)} runs are known from before.", style="dim")
+    with _progress(len(runs), quiet=quiet) as step:
+        found = {}
+        for one in play_all(runs, plan, journal=journal):
+            found[one.name] = one
+            step()
+    return [found[run.name] for run in runs]
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)
-    played = []
-    async with TextDriver(load_settings()) as driver:
-        with progress:
-            for run in progress.track(runs, description="cases"):
-                results = [await driver.play(run) for _ in range(repeat)]
-                statuses = {result.status for result in results}
-                worst = max(statuses, key=list(Status).index)
-                steady = all(result.decisions == results[0].decisions for result in results)
-                played.append(Played(results[0], worst, steady))
-    return played
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)
+    with bar:
+        task = bar.add_task("cases", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _accept(played: Sequence[Played], inputs: dict[str, str], path: Path, *, whole: bool) -> None:
+    if not whole:
+        raise CaseError("A baseline is of all cases.", remedy="Leave out the paths and --only.")
+    write_baseline(played, inputs, path)
+    out.print(f"Accepted: {path}", style="green")
+
+
+def _status(played: Sequence[Played], decision: Decision | None, *, broken: bool) -> int:
+    if decision is not None:
+        return EXIT_ERRORED if broken and not decision.regressions else int(decision.exit)
+    if any(one.status is Status.FAILED or not one.steady for one in played if not one.holds):
+        return EXIT_FAILED
+    errored = any(one.status is Status.ERRORED for one in played)
+    return EXIT_ERRORED if errored or broken else 0
 
 
 def _show(played: Sequence[Played], *, verbose: bool) -> None:
     for one in played:
         if not one.steady:
             out.print(f"[red]unsteady[/red] {one.name}: repeats decided differently")
-        if one.status is Status.PASSED or (one.pending and one.status is Status.FAILED):
+        if one.status in (Status.PASSED, Status.NOT_RUN):
+            continue
+        if one.pending and one.status is Status.FAILED:
             continue
         out.print(f"[red]{one.status}[/red]  {one.name}")
-        for fault in one.first.faults:
+        for fault in one.faults:
             out.print(f"    {escape(fault)}")
         if verbose:
-            _show_talk(one.first)
-    now_pass = [one.name for one in played if one.pending and one.status is Status.PASSED]
-    if now_pass:
-        out.print(f"[yellow]pending, but passed:[/yellow] {', '.join(now_pass)}")
-    counts = Counter((one.status, one.pending) for one in played)
-    cases = len({one.first.run.case.case for one in played})
-    out.print(
-        f"{cases} cases, {len(played)} runs: {counts[Status.PASSED, False]} passed, "
-        f"{counts[Status.FAILED, False]} failed, "
-        f"{counts[Status.ERRORED, False] + counts[Status.ERRORED, True]} errored, "
-        f"{counts[Status.FAILED, True]} pending."
-    )
+            _show_talk(one.talk)
+    counted = tally(played)
+    if counted.now_pass:
+        out.print(f"[yellow]pending, but passed:[/yellow] {', '.join(counted.now_pass)}")
+    out.print(str(counted))
 
 
-def _show_talk(result: Result) -> None:
-    words = ["", *result.run.words]
-    for said, exchange in zip(words, result.exchanges, strict=False):
-        if said:
-            out.print(f"      [cyan]caller[/cyan]  {escape(said)}")
-        for line in exchange_lines(exchange, verbose=True):
-            out.print("      ", line)
+def _show_talk(talk: Sequence[Spoke]) -> None:
+    for spoke in talk:
+        if spoke.caller:
+            out.print(f"      [cyan]caller[/cyan]  {escape(spoke.caller)}")
+        if spoke.moves:
+            out.print(f"              [dim]{escape(', '.join(spoke.moves))}[/dim]")
+        for tool in spoke.tools:
+            out.print(f"              [yellow]{escape(tool)}[/yellow]")
+        out.print(f"      [green]Pickup[/green]  {escape(spoke.agent)} [dim]{spoke.step}[/dim]")
 
 
-def _report(played: Sequence[Played]) -> dict[str, Any]:
-    counts = Counter(str(one.status) for one in played)
-    return {
-        "cases": len({one.first.run.case.case for one in played}),
-        "runs": len(played),
-        **{str(status): counts[status] for status in Status},
-        "unsteady": sum(not one.steady for one in played),
+def _show_decision(decision: Decision) -> None:
+    if decision.changed:
+        out.print(f"changed since the baseline: {', '.join(decision.changed)}", style="dim")
+    for title, keys in (("better", decision.mended), ("gone", decision.gone)):
+        for key in keys:
+            out.print(f"[yellow]{title}[/yellow]  {escape(key)}")
+    if decision.new:
+        out.print(f"{len(decision.new)} runs are new to the baseline", style="dim")
+    for one in decision.regressions:
+        out.print(f"[red]worse[/red]  {escape(one.run.name)}: {escape(one.why)}")
+    style = "green" if not decision.exit else "red"
+    out.print(f"gate: {decision.exit.name.lower()}", style=style)
+
+
+def _report(
+    played: Sequence[Played], decision: Decision | None, errors: Sequence[CaseError]
+) -> dict[str, Any]:
+    counted = tally(played)
+    statuses = [one.status for one in played]
+    report: dict[str, Any] = {
+        "cases": counted.cases,
+        "runs": counted.runs,
+        **{str(status): statuses.count(status) for status in Status},
+        "unsteady": counted.unsteady,
+        "unreadable": [str(error) for error in errors],
         "results": [
-            {
-                "name": one.name,
-                "case": one.first.run.case.case,
-                "level": str(one.first.run.level),
-                "words": [words for words in one.first.run.words if words],
-                "status": str(one.status),
-                "steady": one.steady,
-                "faults": list(one.first.faults),
-                **({"why": one.first.run.case.why} if one.pending else {}),
-            }
-            for one in played
+            {key: value for key, value in one.as_json().items() if key != "talk"} for one in played
         ],
     }
+    if decision is not None:
+        report["gate"] = {
+            "decision": decision.exit.name.lower(),
+            "regressions": [{"name": r.run.name, "why": r.why} for r in decision.regressions],
+            "errored": [one.name for one in decision.errored],
+            "better": decision.mended,
+            "new": decision.new,
+            "gone": decision.gone,
+            "changed": decision.changed,
+        }
+    return report

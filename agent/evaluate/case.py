@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
-from agent.errors import CaseError
 from agent.events import Outcome, PromiseKind
 from agent.mind.dialogue import Ask
 from agent.mind.moves import MoveName
 from agent.settings import CHECKOUT
 
-CASES: Final = CHECKOUT / "evals" / "cases"
 WORLDS: Final = CHECKOUT / "evals" / "worlds"
-GUIDE: Final = "See docs/cases.md."
 
 OPEN: Final = "open"
 """How a call that is still going on has ended."""
@@ -98,11 +94,27 @@ def _nearest(word: str, known: set[MoveName] | frozenset[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_several)]
+def _one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [item, {"type": "array", "items": item}]}
+
+
+Words = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_several),
+    WithJsonSchema(_one_or_more({"type": "string"})),
+]
 Number = Annotated[str, AfterValidator(_number)]
 Step = Annotated[str, AfterValidator(_step)]
-Moves = Annotated[tuple[Annotated[str, AfterValidator(_move)], ...], BeforeValidator(_several)]
-News = Annotated[tuple[Annotated[str, AfterValidator(_news)], ...], BeforeValidator(_several)]
+Moves = Annotated[
+    tuple[Annotated[str, AfterValidator(_move)], ...],
+    BeforeValidator(_several),
+    WithJsonSchema(_one_or_more({"type": "string"})),
+]
+News = Annotated[
+    tuple[Annotated[str, AfterValidator(_news)], ...],
+    BeforeValidator(_several),
+    WithJsonSchema(_one_or_more({"type": "string"})),
+]
 
 
 class Part(BaseModel):
@@ -115,7 +127,7 @@ class World(Part):
     """What is so, whatever is said.
 
     Attributes:
-        restaurant: Name of a file in ``evals/worlds``.
+        restaurant: Name of a file in ``evals/worlds``, or the path of one (``….toml``).
         clock: When the call comes in, on the restaurant's own clock.
         caller: The number that calls; ``withheld``, or empty where the line gives none.
         can: What this deployment can do.
@@ -134,10 +146,11 @@ class World(Part):
             raise ValueError("clock: leave the zone out, it is the restaurant's")
         return self
 
-    @property
-    def file(self) -> Path:
-        """The restaurant file."""
-        return WORLDS / f"{self.restaurant}.toml"
+    def file(self, worlds: Path = WORLDS) -> Path:
+        """Return the restaurant file: of that name in ``worlds``, or at that path."""
+        if self.restaurant.endswith(".toml"):
+            return CHECKOUT / self.restaurant
+        return worlds / f"{self.restaurant}.toml"
 
 
 class ToolUse(Part):
@@ -181,6 +194,10 @@ class Turn(Part):
         facts: The facts said, exactly these. Without it, any may be said.
         says: Words that must be said, in any case.
         never: Words that must not be said.
+        within: The agent's answer must begin so many milliseconds after the caller's last
+            voiced sample, at the caller's ear. By text there is no ear: not checked.
+        barge_in: The caller speaks so many seconds into the agent's line instead of waiting
+            for its end. By text nobody is interrupted.
     """
 
     caller: Words = ()
@@ -194,6 +211,8 @@ class Turn(Part):
     facts: Words | None = None
     says: Words = ()
     never: Words = ()
+    within: Annotated[int, Field(gt=0)] | None = None
+    barge_in: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _one_deed(self) -> Turn:
@@ -202,6 +221,54 @@ class Turn(Part):
         if self.pending and not self.caller:
             raise ValueError("pending wordings stand beside the ones in caller")
         return self
+
+
+DriverName = Literal["text", "audio", "phone"]
+
+
+class Persona(Part):
+    """A caller with a goal, who listens to what the agent says and answers it.
+
+    Attributes:
+        goal: What they want.
+        name: Their name, when asked.
+        number: Their number, if they want another than the one they call from.
+        details: What they tell when asked for details, e.g. ``Friday at seven for four``.
+        questions: What they ask, one after the other.
+        patience: How often they repeat themselves before they give up.
+    """
+
+    goal: Literal["order", "reservation", "catering", "complaint", "message", "question"]
+    name: str = "Dana Miller"
+    number: Number = ""
+    details: str = ""
+    questions: Words = ()
+    patience: int = Field(2, ge=0)
+
+    @model_validator(mode="after")
+    def _told(self) -> Persona:
+        if self.goal == "question" and not self.questions:
+            raise ValueError("a persona whose goal is question needs questions")
+        if self.goal not in ("question", "order") and not self.details:
+            raise ValueError(f"a persona whose goal is {self.goal} needs details")
+        return self
+
+
+class Caller(Part):
+    """Who calls.
+
+    Attributes:
+        persona: A goal and facts in place of a script; ``talk`` is then left out.
+        recording: A recorded caller, by audio and phone: a WAV file's path, from the case
+            file's folder; 8 or 16 kHz, the caller's channel first. By text the words of ``talk``.
+        voice: A voice of ``evals/callers``; empty: they go round.
+        seed: Lines, wordings and reactions are drawn from it.
+    """
+
+    persona: Persona | None = None
+    recording: str = ""
+    voice: str = ""
+    seed: int = 0
 
 
 class Case(Part):
@@ -213,8 +280,14 @@ class Case(Part):
         level: What its failing means.
         why: What keeps it, or its pending wordings, from passing.
         origin: Where it came from: ``written``, ``pilot``, or a call's id.
+        drivers: What can play it; a driver that is not named does not run it.
         world: What is so.
-        talk: The turns.
+        caller: Who calls; a typed script if left out.
+        talk: The turns; with a persona none.
+        tool: The tools used in the whole call, in this order; if left out, any may be. For
+            personas, whose turns nobody knows.
+        facts: Facts that are said at some time.
+        turns: A persona must be through within so many turns.
         never: Words that must not be said in the whole call.
         ends: How it must end; ``open`` if it goes on.
     """
@@ -224,10 +297,27 @@ class Case(Part):
     level: Level = Level.BLOCKING
     why: str = ""
     origin: str = "written"
+    drivers: Annotated[
+        tuple[DriverName, ...],
+        BeforeValidator(_several),
+        WithJsonSchema(_one_or_more({"enum": list(get_args(DriverName))})),
+    ] = get_args(DriverName)
     world: World = World()
-    talk: tuple[Turn, ...] = Field(min_length=1)
+    caller: Caller = Caller()
+    talk: tuple[Turn, ...] = ()
+    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(_several)] | None = None
+    facts: Words = ()
+    turns: Annotated[int, Field(gt=0)] | None = None
     never: Words = ()
     ends: End | None = None
+
+    @model_validator(mode="after")
+    def _one_script(self) -> Case:
+        if bool(self.talk) == (self.caller.persona is not None):
+            raise ValueError("write what the caller says in talk, or name a caller.persona")
+        if self.turns is not None and self.talk:
+            raise ValueError("turns is for personas; talk has its own number of turns")
+        return self
 
     @model_validator(mode="after")
     def _reasoned(self) -> Case:
@@ -238,7 +328,7 @@ class Case(Part):
 
     def runs(self) -> Iterator[Run]:
         """Yield one run per wording: all turns' first wordings, then their second, …."""
-        for index in range(max(max(len(turn.caller), 1) for turn in self.talk)):
+        for index in range(max((max(len(turn.caller), 1) for turn in self.talk), default=1)):
             yield Run(self, self.level, self._words(index), index)
         count = index + 1
         for place, turn in enumerate(self.talk):
@@ -311,107 +401,3 @@ def _joined(file: dict[str, Any], case: Any) -> Any:
     if isinstance(never, (list, tuple)) and isinstance(own, (list, tuple)):
         joined["never"] = [*never, *own]
     return joined
-
-
-def load_cases(paths: Sequence[Path] = (CASES,)) -> tuple[Case, ...]:
-    """Read the cases in files and folders, in the order of their names.
-
-    Raises:
-        CaseError: A file can't be read, or is wrong; the message names file, line and remedy.
-    """
-    cases: dict[str, Case] = {}
-    for path in _files(paths):
-        for case in _read(path):
-            if case.case in cases:
-                raise CaseError(f"{path}: the name {case.case!r} is used twice.", remedy=GUIDE)
-            cases[case.case] = case
-    return tuple(cases.values())
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
-        if not files:
-            raise CaseError(f"{path}: there is no .yaml file in it.", remedy=GUIDE)
-        found += [file for file in files if file not in found]
-    return found
-
-
-def _read(path: Path) -> tuple[Case, ...]:
-    try:
-        source = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CaseError(
-            f"{path}: can't be read ({error.strerror}).", remedy="Name a file or folder of cases."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise CaseError(f"{path}: is not UTF-8.", remedy="Save it as UTF-8.") from error
-    try:
-        root = yaml.compose(source, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error)
-        raise CaseError(
-            f"{path}:{line}: is no YAML: {problem}.",
-            remedy="Mind the indentation; put words with ': ' or ' #' in quotes.",
-        ) from error
-    try:
-        return CaseFile.model_validate(_plain(path, root)).cases
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        message = first["msg"].removeprefix("Value error, ")
-        remedy = GUIDE
-        if first["type"] == "extra_forbidden":
-            key = str(first["loc"][-1])
-            message = f"there is no key {key!r}"
-            near = difflib.get_close_matches(key, _KEYS, 1)
-            remedy = f"Did you mean {near[0]}?" if near else GUIDE
-        elif first["type"] == "missing":
-            message = "is missing"
-        raise CaseError(
-            f"{path}:{_line(root, first['loc'])}: {where}: {message}.", remedy=remedy
-        ) from error
-
-
-_KEYS: Final = sorted(
-    {key for part in (CaseFile, Case, World, Turn, ToolUse) for key in part.model_fields}
-)
-
-
-def _plain(path: Path, node: yaml.Node | None) -> Any:
-    """Return a node as texts, lists and dicts; every scalar is text."""
-    match node:
-        case yaml.MappingNode():
-            found: dict[str, Any] = {}
-            for key, value in node.value:
-                if key.value in found:
-                    raise CaseError(
-                        f"{path}:{key.start_mark.line + 1}: {key.value!r} is there twice.",
-                        remedy="Keep one of them.",
-                    )
-                found[key.value] = _plain(path, value)
-            return found
-        case yaml.SequenceNode():
-            return [_plain(path, one) for one in node.value]
-        case yaml.ScalarNode():
-            return str(node.value)
-        case _:
-            return {}
-
-
-def _line(node: yaml.Node | None, location: Sequence[int | str]) -> int:
-    """Return the 1-based line that ``location``, a pydantic error's path, leads to."""
-    line = node.start_mark.line if node is not None else 0
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == part), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-            line = node.start_mark.line
-    return line + 1

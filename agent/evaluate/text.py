@@ -7,23 +7,30 @@ to is told, not done. The same words give the same decisions.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from agent.errors import PickupError, UnbackedClaim
-from agent.evaluate.case import CALLER_LEFT, OPEN, Run, ToolUse, Turn, World
-from agent.events import Expect, Outcome, PromiseKind, Sentence, SentenceKind
+from agent.evaluate.case import CALLER_LEFT, OPEN, WORLDS, Case, Level, Run, Turn, World
+from agent.evaluate.persona import PersonaCaller
+from agent.evaluate.results import WORST, Played, Spoke, Status
+from agent.evaluate.verdict import banned, faults
+from agent.events import Expect, Outcome, PromiseKind, Sentence
 from agent.mind import claims
 from agent.mind.dialogue import Dialogue, Heard, Input, Keys, Reply, Silence, ToolDone
 from agent.mind.moves import Understanding
-from agent.mind.tools import PassMessage, SendLink, Tool
+from agent.mind.tools import SendLink, Tool
 from agent.mind.understanding import Mind
 from agent.restaurant import load_restaurant
 from agent.settings import Settings
+
+HANGS_UP: Final = "(hangs up)"
+PERSONA_TURNS: Final = 20
+"""A persona that is not through by then hangs up; an ordinary call takes three to eight."""
 
 PATIENCE: Final = 60.0
 """Seconds that a decision may take: a text case has no hurry, and a busy machine must not
@@ -72,9 +79,9 @@ class Conversation:
         end: Why the call is over, or ``open``.
     """
 
-    def __init__(self, mind: Mind, world: World) -> None:
-        """Let a call come in; `open` answers it."""
-        self._restaurant = load_restaurant(world.file)
+    def __init__(self, mind: Mind, world: World, worlds: Path = WORLDS) -> None:
+        """Let a call come in; `open` answers it. ``worlds`` holds the restaurant files."""
+        self._restaurant = load_restaurant(world.file(worlds))
         self._can = frozenset(map(str, world.can))
         withheld = world.caller == "withheld"
         self._dialogue = Dialogue(
@@ -166,16 +173,6 @@ class Conversation:
 # ── cases ───────────────────────────────────────────────────────────────────────────────
 
 
-class Status(StrEnum):
-    """How a run went."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    """The conversation did not go as the case says."""
-    ERRORED = "errored"
-    """It could not be told: something of ours broke."""
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a run went.
@@ -185,12 +182,16 @@ class Result:
         status: Passed, failed or errored.
         faults: What was wrong, one sentence each, with the turn's number.
         exchanges: The conversation, greeting first, as far as it went.
+        words: What the caller did in each exchange but the first.
+        banned: Something was said that must never be.
     """
 
     run: Run
     status: Status
     faults: tuple[str, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
+    words: tuple[str, ...] = ()
+    banned: bool = False
 
     @property
     def decisions(self) -> tuple[Any, ...]:
@@ -203,9 +204,15 @@ class Result:
 
 @dataclass
 class TextDriver:
-    """Plays cases; one mind per restaurant is kept until the end."""
+    """Plays cases; one mind per restaurant is kept until the end.
+
+    Attributes:
+        settings: Which models.
+        worlds: Where the restaurant files are.
+    """
 
     settings: Settings
+    worlds: Path = WORLDS
     _minds: dict[str, Mind] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
@@ -223,19 +230,35 @@ class TextDriver:
     async def play(self, run: Run) -> Result:
         """Play one run and judge it. A fault of ours is its status, never an exception."""
         exchanges: list[Exchange] = []
+        words: list[str] = []
+        case = run.case
         try:
-            talk = Conversation(await self.mind(run.case.world.restaurant), run.case.world)
+            mind = await self.mind(case.world.restaurant)
+            talk = Conversation(mind, case.world, self.worlds)
             exchanges.append(talk.open())
-            for turn, words in zip(run.case.talk, run.words, strict=True):
-                exchanges.append(await _do(talk, turn, words))
+            if case.caller.persona is not None:
+                await _improvise(talk, case, exchanges, words)
+            for turn, said in zip(case.talk, run.words, strict=True) if case.talk else ():
+                words.append(_deed(turn, said))
+                exchanges.append(await _do(talk, turn, said))
         except PickupError as error:
-            return Result(run, Status.ERRORED, (f"{error.code}: {error}",), tuple(exchanges))
+            return self._errored(run, f"{error.code}: {error}", exchanges, words)
         except Exception:  # noqa: BLE001 - shown as errored; the other cases still run
             last = traceback.format_exc(limit=-2).strip()
-            return Result(run, Status.ERRORED, (last,), tuple(exchanges))
-        faults = tuple(_faults(run, exchanges, talk.end))
-        status = Status.FAILED if faults else Status.PASSED
-        return Result(run, status, faults, tuple(exchanges))
+            return self._errored(run, last, exchanges, words)
+        wrong = tuple(faults(run, exchanges, talk.end))
+        return Result(
+            run,
+            Status.FAILED if wrong else Status.PASSED,
+            wrong,
+            tuple(exchanges),
+            tuple(words),
+            banned=banned(run, exchanges),
+        )
+
+    @staticmethod
+    def _errored(run: Run, why: str, exchanges: list[Exchange], words: list[str]) -> Result:
+        return Result(run, Status.ERRORED, (why,), tuple(exchanges), tuple(words))
 
     async def mind(self, restaurant: str) -> Mind:
         """Return the mind of a restaurant in ``evals/worlds``.
@@ -247,13 +270,42 @@ class TextDriver:
             world = World(restaurant=restaurant)
             mind = Mind(
                 self.settings,
-                load_restaurant(world.file),
+                load_restaurant(world.file(self.worlds)),
                 clock=lambda: 0.0,
                 deadline=PATIENCE,
             )
             await mind.start()
             self._minds[restaurant] = mind
         return self._minds[restaurant]
+
+
+async def _improvise(
+    talk: Conversation, case: Case, exchanges: list[Exchange], words: list[str]
+) -> None:
+    """Let a persona talk until the call is over."""
+    persona = case.caller.persona
+    assert persona is not None  # noqa: S101 - the caller looked
+    caller = PersonaCaller(persona, case.caller.seed)
+    for _ in range(case.turns or PERSONA_TURNS):
+        if talk.end != OPEN:
+            return
+        said = caller.answer(exchanges[-1].said)
+        if said is None:
+            break
+        words.append(said)
+        exchanges.append(await talk.hear(said))
+    if talk.end == OPEN:
+        words.append(HANGS_UP)
+        exchanges.append(talk.hang_up())
+
+
+def _deed(turn: Turn, words: str) -> str:
+    """Return what the caller does, as a person reads it."""
+    if turn.silence:
+        return "(silence)"
+    if turn.keys:
+        return f"(keys {turn.keys})"
+    return HANGS_UP if turn.hangs_up else words
 
 
 async def _do(talk: Conversation, turn: Turn, words: str) -> Exchange:
@@ -266,67 +318,41 @@ async def _do(talk: Conversation, turn: Turn, words: str) -> Exchange:
     return await talk.hear(words)
 
 
-def _faults(run: Run, exchanges: list[Exchange], end: str) -> Iterator[str]:
-    greeting, *rest = exchanges
-    for number, (turn, exchange) in enumerate(zip(run.case.talk, rest, strict=True), 1):
-        for fault in (*_turn_faults(turn, exchange), *_call_faults(run, exchange)):
-            yield f"turn {number}: {fault}"
-    yield from (f"greeting: {fault}" for fault in _call_faults(run, greeting))
-    if run.case.ends is not None and end != run.case.ends:
-        yield f"the call ends {end!r}, not {run.case.ends!r}"
+def played(results: Sequence[Result], seconds: float = 0.0) -> Played:
+    """Return a run's repeats as plain data."""
+    first = results[0]
+    worst = max(results, key=lambda result: WORST[result.status])
+    run = first.run
+    return Played(
+        name=run.name,
+        case=run.case.case,
+        words=tuple(filter(None, run.words)),
+        level=run.level,
+        status=worst.status,
+        faults=worst.faults,
+        banned=any(result.banned for result in results),
+        steady=all(result.decisions == first.decisions for result in results),
+        why=run.case.why if run.level is Level.PENDING else "",
+        seconds=round(seconds, 4),
+        talk=tuple(_spoke(worst)),
+        origin=run.case.origin,
+    )
 
 
-def _call_faults(run: Run, exchange: Exchange) -> Iterator[str]:
-    yield from (f"nothing backs {one.text!r} ({one.ref})" for one in exchange.unbacked)
-    yield from _never(run.case.never, exchange.said)
+def _spoke(result: Result) -> Iterator[Spoke]:
+    for did, one in zip(("", *result.words), result.exchanges, strict=False):
+        moves = one.understood.moves if one.understood else ()
+        yield Spoke(
+            caller=did,
+            agent=one.said,
+            step=one.step,
+            moves=tuple(map(str, moves)),
+            tools=tuple(map(_would, one.tools)),
+            unbacked=tuple(sentence.text for sentence in one.unbacked),
+        )
 
 
-def _turn_faults(turn: Turn, exchange: Exchange) -> Iterator[str]:
-    moves = exchange.understood.moves if exchange.understood else ()
-    lacking = [name for name in turn.moves if name not in map(str, moves)]
-    if lacking:
-        yield f"understood {', '.join(map(str, moves)) or 'nothing'}, not {', '.join(lacking)}"
-    if turn.step is not None and exchange.step != turn.step:
-        yield f"step {exchange.step!r}, not {turn.step!r}"
-    facts = [one.ref for one in exchange.sentences if one.kind is SentenceKind.FACT]
-    if turn.facts is not None and sorted(facts) != sorted(turn.facts):
-        yield f"facts said: {', '.join(facts) or 'none'}, not {', '.join(turn.facts) or 'none'}"
-    for words in turn.says:
-        if words.casefold() not in exchange.said.casefold():
-            yield f"{words!r} is not said"
-    yield from _never(turn.never, exchange.said)
-    yield from _tool_faults(turn.tool, exchange.tools)
-
-
-def _never(banned: tuple[str, ...], said: str) -> Iterator[str]:
-    yield from (f"{words!r} is said" for words in banned if words.casefold() in said.casefold())
-
-
-def _tool_faults(wanted: tuple[ToolUse, ...], used: tuple[Tool, ...]) -> Iterator[str]:
-    if len(wanted) != len(used):
-        yield f"tools used: {', '.join(map(_tool_name, used)) or 'none'}, wanted {len(wanted)}"
-        return
-    for want, tool in zip(wanted, used, strict=True):
-        for what, (wish, was) in _compared(want, tool).items():
-            if wish != was:
-                yield f"{_tool_name(tool)}: {what} is {was!r}, not {wish!r}"
-        if isinstance(tool, PassMessage):
-            for words in want.details:
-                if words.casefold() not in tool.details.casefold():
-                    yield f"pass_message: {words!r} is not in its details {tool.details!r}"
-
-
-def _compared(want: ToolUse, tool: Tool) -> Mapping[str, tuple[object, object]]:
-    """Return wish and fact of everything that ``want`` names."""
+def _would(tool: Tool) -> str:
     if isinstance(tool, SendLink):
-        return {"number": (want.send_link, tool.to)}
-    pairs: dict[str, tuple[object, object]] = {"kind": (want.pass_message, tool.kind)}
-    if want.name is not None:
-        pairs["name"] = (want.name.casefold(), tool.name.casefold())
-    if want.number is not None:
-        pairs["number"] = (want.number, tool.number)
-    return pairs
-
-
-def _tool_name(tool: Tool) -> str:
-    return "send_link" if isinstance(tool, SendLink) else "pass_message"
+        return f"send_link to {tool.to}"
+    return f"pass_message: {tool.kind}; {tool.details}; {tool.name}; {tool.number}"

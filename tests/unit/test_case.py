@@ -1,12 +1,14 @@
 """Case files: what is read, and how a mistake is named."""
 
+import json
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from agent.errors import CaseError
-from agent.evaluate.case import Level, load_cases
+from agent.evaluate.case import Level
+from agent.evaluate.case_file import SCHEMA, case_schema, load_cases, read_cases
 from agent.events import PromiseKind
 from agent.restaurant import load_restaurant
 
@@ -104,7 +106,23 @@ MISTAKES = {
     "nothing done": ("cases:\n  - case: one\n    talk:\n      - step: help\n", 4, "exactly one of"),
     "two deeds": (HEAD + "        silence: true\n", 4, "exactly one of"),
     "pending without why": (HEAD + "    level: pending\n", 2, "needs a why"),
-    "no talk": ("cases:\n  - case: one\n", 2, "cases.0.talk: is missing"),
+    "no talk": ("cases:\n  - case: one\n", 2, "write what the caller says in talk"),
+    "a script and a persona": (
+        HEAD + "    caller: {persona: {goal: order}}\n",
+        2,
+        "or name a caller.persona",
+    ),
+    "a persona without details": (
+        "cases:\n  - case: one\n    caller: {persona: {goal: catering}}\n",
+        3,
+        "needs details",
+    ),
+    "a recording that is not there": (
+        HEAD + "    caller: {recording: lost.wav}\n",
+        5,
+        "no recording lost.wav",
+    ),
+    "a limit that is none": (HEAD + "        within: soon\n", 5, "within"),
     "no cases": ("about: nothing\n", 1, "cases: is missing"),
     "an empty file": ("", 1, "cases: is missing"),
     "a key twice": (HEAD + "        step: help\n        step: help\n", 6, "'step' is there twice"),
@@ -132,6 +150,56 @@ def test_a_name_used_twice_is_an_error(tmp_path: Path) -> None:
         load_cases([tmp_path])
 
 
+def test_a_mistake_loses_its_case_and_nothing_else(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+        cases:
+          - case: one
+            talk: [{caller: hello}]
+          - case: two
+            talk: [{caler: hello}]
+          - case: three
+            talk: [{caller: hello}]
+          - case: four
+            talk: [{caller: hello}]
+            caller: {recording: lost.wav}
+          - case: five
+            ends: never
+            talk: [{caller: hello}]
+        """,
+    )
+    (tmp_path / "torn.yaml").write_text("cases: [", encoding="utf-8")
+    loaded = read_cases([tmp_path])
+    assert [case.case for case in loaded.cases] == ["one", "three"]
+    told = [str(error) for error in loaded.errors]
+    for line, said in ((5, "Did you mean caller?"), (10, "lost.wav"), (12, "ends")):
+        assert any(f"{path}:{line}:" in one and said in one for one in told), told
+    assert any("torn.yaml:" in one and "is no YAML" in one for one in told)
+
+
+def test_a_recording_lies_beside_its_case_file(tmp_path: Path) -> None:
+    (tmp_path / "caller.wav").write_bytes(b"")
+    path = written(
+        tmp_path,
+        """
+        cases:
+          - case: recorded
+            drivers: [audio, phone]
+            caller: {recording: caller.wav}
+            talk: [{caller: hello, within: 1200, barge_in: 0.8}]
+        """,
+    )
+    (case,) = load_cases([path])
+    assert case.caller.recording == str(tmp_path / "caller.wav")
+    assert case.drivers == ("audio", "phone")
+    assert (case.talk[0].within, case.talk[0].barge_in) == (1200, 0.8)
+
+
+def test_the_published_schema_is_the_readers() -> None:
+    assert json.loads(SCHEMA.read_text("utf-8")) == case_schema(), "pickup eval --schema"
+
+
 @pytest.mark.parametrize("name", ["missing.yaml", "."])
 def test_no_file_and_an_empty_folder_are_errors(name: str, tmp_path: Path) -> None:
     with pytest.raises(CaseError):
@@ -145,6 +213,6 @@ def test_the_cases_that_ship() -> None:
     lures = [case for case in cases if case.case.startswith("lure-")]
     assert sum(1 for case in lures for _ in case.runs()) >= 40
     for case in cases:
-        facts = {fact.id for fact in load_restaurant(case.world.file).facts}
+        facts = {fact.id for fact in load_restaurant(case.world.file()).facts}
         named = {fact for turn in case.talk for fact in turn.facts or ()}
         assert named <= facts, f"{case.case} names facts that {case.world.restaurant} lacks"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from agent.evaluate.case import CASES, Case, Level, Run, World, load_cases
+from agent.evaluate.case import Case, Level, Run, World
+from agent.evaluate.case_file import CASES, load_cases
 from agent.evaluate.text import Conversation, Exchange, Status, TextDriver
 from agent.events import PromiseKind, SentenceKind
 from agent.mind.tools import SendLink
