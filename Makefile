@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review gate bench-eval clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ demo: setup  ## a caller phones, the link arrives by text, the evidence lies in 
 run: setup  ## serve a real trunk in the foreground
 	@$(BIN)/pickup run
 
-test: setup check unit pbx  ## lint, types, import rules, unit tests, tests on real Asterisk and Redis
+test: setup check unit gate pbx  ## lint, types, import rules, unit tests, the cases, tests on real Asterisk and Redis
 
 check: $(STAMPS)/python  ## lint, format, types, import rules
 	@$(BIN)/ruff check .
@@ -33,6 +33,9 @@ check: $(STAMPS)/python  ## lint, format, types, import rules
 
 unit: setup
 	@$(BIN)/pytest tests/unit
+
+gate: setup  ## every case by text: nothing that passed may fail (evals/baseline.json)
+	@$(BIN)/pickup eval --gate --junit build/eval/text.xml --page build/eval/text.html
 
 pbx: setup
 	@$(BIN)/pytest tests/pbx
@@ -51,6 +54,8 @@ bench-mouth: setup  ## time to first sound, real-time factor, memory, at 1, 4 an
 
 bench-voice:  ## how well the house voice is understood, beside its teacher and espeak-ng (own environment, 1 GB)
 	@$(PYTHON) tts_models/recipe/make.py evaluate pictures --voice tts_models/house-en/voice.onnx
+bench-eval: setup  ## how long 500 text cases take on two processes
+	@$(BIN)/python evals/bench.py
 
 bench-review: setup  ## precision and recall of the review's checks on labelled calls
 	@$(BIN)/python evals/calls/bench.py

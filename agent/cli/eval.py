@@ -91,7 +91,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter(f"no case is named like {only!r}")
         settings = load_settings()
         plan = Plan(settings, driver, worlds, repeat, jobs or os.cpu_count() or 1)
-        inputs = inputs_of(settings, worlds, runs)
+        inputs = inputs_of(settings, worlds, runs, driver)
         played = _play(runs, plan, inputs_hash(inputs, repeat=repeat), resume, quiet=as_json)
         decision = decide(played, read_baseline(baseline), inputs) if gate and not update else None
         if junit:

@@ -6,16 +6,22 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from agent.evaluate.case import Run
 from agent.evidence.machine import fingerprint, without_secrets
 from agent.settings import CHECKOUT, Settings
 
-SHORT = 16
+SHORT: Final = 16
 """Hex digits kept of a hash: enough to tell two versions apart."""
 
+MINDS: Final = frozenset({"embedder", "mind", "decide"})
+"""The models that decide in a typed conversation; the others are of sound."""
 
-def inputs_of(settings: Settings, worlds: Path, runs: Sequence[Run] = ()) -> dict[str, str]:
+
+def inputs_of(
+    settings: Settings, worlds: Path, runs: Sequence[Run] = (), driver: str = "text"
+) -> dict[str, str]:
     """Return a hash for each thing that decides how ``runs`` go.
 
     Raises:
@@ -26,7 +32,7 @@ def inputs_of(settings: Settings, worlds: Path, runs: Sequence[Run] = ()) -> dic
         for name, path in (
             (name, getattr(settings.models, name)) for name in type(settings.models).model_fields
         )
-        if path is not None and path.exists()
+        if path is not None and path.exists() and (driver != "text" or name in MINDS)
     }
     return {
         "code": _code_hash(CHECKOUT / "agent"),

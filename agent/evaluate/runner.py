@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -120,7 +120,7 @@ def play_all(
     *,
     journal: Journal | None = None,
     on_played: Callable[[Played], None] = lambda one: None,
-) -> Iterator[Played]:
+) -> Generator[Played, None, None]:
     """Yield how each run went, in the order in which they are done.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -123,7 +124,7 @@ async def gate(settings: Settings, worlds: Path, accepted: Baseline) -> Decision
 
 
 async def play(settings: Settings, worlds: Path) -> list[Played]:
-    runs = [run for case in load_cases(FILES) for run in case.runs()]
+    runs = [next(case.runs()) for case in load_cases(FILES)]
     async with TextDriver(settings, worlds) as driver:
         return [played([await driver.play(run)]) for run in runs]
 
@@ -163,11 +164,12 @@ def worse_model(path: Path) -> None:
     weights(path, move_1=lambda w: w + random.normal(0, 0.5, w.shape).astype(w.dtype))
 
 
-def swapped_examples(path: Path) -> None:
-    text = path.read_text("utf-8")
-    swapped = re.sub(r"^order\b", "tmp", text, flags=re.M)
-    swapped = re.sub(r"^spam\b", "order", swapped, flags=re.M)
-    path.write_text(re.sub(r"^tmp\b", "spam", swapped, flags=re.M), "utf-8")
+def rotated_examples(path: Path) -> None:
+    """Give every move the examples of the next."""
+    moves = tomllib.loads(path.read_text("utf-8"))
+    names = list(moves)
+    rotated = {name: moves[names[at - 1]] for at, name in enumerate(names)}
+    path.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in rotated.items()), "utf-8")
 
 
 def world_with(folder: Path, change: Callable[[str], str]) -> Path:
@@ -201,7 +203,7 @@ async def test_harm_to_the_model_is_caught(accepted: Baseline, tmp_path: Path) -
 
 @asyncio_module
 async def test_harm_to_the_examples_is_caught(accepted: Baseline, tmp_path: Path) -> None:
-    settings = mind_with(tmp_path / "mind", examples=swapped_examples)
+    settings = mind_with(tmp_path / "mind", examples=rotated_examples)
     decision = await gate(settings, WORLDS, accepted)
     assert decision.exit is Exit.REGRESSION
 
@@ -259,7 +261,7 @@ async def test_a_mind_that_does_not_load_could_not_be_told(
     settings = Settings(models=Models(embedder=tmp_path / "missing.gguf"))
     decision = await gate(settings, WORLDS, accepted)
     assert decision.exit is Exit.UNKNOWN
-    assert len(decision.errored) > 50
+    assert len(decision.errored) > 20
 
 
 def test_the_hash_of_what_decides_changes_with_it() -> None:

@@ -10,7 +10,8 @@ import pytest_asyncio
 
 from agent.evaluate.case import Case, Level, Run, World
 from agent.evaluate.case_file import CASES, load_cases
-from agent.evaluate.text import Conversation, Exchange, Status, TextDriver
+from agent.evaluate.results import Status
+from agent.evaluate.text import Conversation, Exchange, TextDriver
 from agent.events import PromiseKind, SentenceKind
 from agent.mind.tools import SendLink
 from agent.settings import Models, Settings
