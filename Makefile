@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review gate bench-eval clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
