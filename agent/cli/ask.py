@@ -42,16 +42,21 @@ def _lines(file: Path | None) -> list[str]:
         source = sys.stdin.read() if str(file) == "-" else Path(str(file)).read_text("utf-8")
     except OSError as error:
         raise SettingsError(f"{file} can't be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is no UTF-8 text.", remedy="Convert it first.") from error
     return [line.strip() for line in source.splitlines() if line.strip()]
 
 
 async def _ask(sentences: Iterable[str], *, as_json: bool) -> None:
-    from agent.mind.understanding import Mind  # llama.cpp loads for this command only
+    from agent.evaluate.text import PATIENCE  # llama.cpp loads for this command only
+    from agent.mind.understanding import Mind
 
     settings = load_settings()
     restaurant = load_restaurant(settings.restaurant)
-    mind = Mind(settings, restaurant)
+    mind = Mind(settings, restaurant, deadline=PATIENCE)
     await mind.start()
+    for fault in mind.faults:
+        typer.echo(f"{fault}", err=True)
     everything = frozenset(kind.value for kind in PromiseKind)
     dialogue = Dialogue(restaurant, "", True, everything, datetime.now(UTC))
     opened, _ = dialogue.open()

@@ -14,7 +14,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,10 +39,15 @@ CONTEXT: Final = 256
 LOAD_SECONDS: Final = 60.0
 """Deadline for loading the model and for start-up batches; loading took 0.05 s measured."""
 
+HANGS: Final = 1.0
+"""Seconds over its deadline from which a pass is taken to hang; busy boxes are late, not dead."""
+
 GGML_LOG_ERROR: Final = 4
 """ggml.h's level for real failures; its warnings and notes are of no use to anybody here."""
 
 REMEDY: Final = "Run `make setup`, or point PICKUP_MODELS__EMBEDDER at a GGUF embedder."
+
+ADAPTER_REMEDY: Final = "Restore llm_models/house/adapter.gguf or make it with the recipe."
 
 log = structlog.get_logger(__name__)
 
@@ -78,12 +83,14 @@ class Embedding:
 class Embedder:
     """The loaded model. `start` it once per process; any number of calls may await it."""
 
-    def __init__(self, model: Path) -> None:
-        """Remember which GGUF ``model`` to load."""
+    def __init__(self, model: Path, adapter: Path | None = None) -> None:
+        """Remember which GGUF ``model`` to load, and which ``adapter`` (LoRA GGUF) over it."""
         self._path = model
+        self._adapter = adapter
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedder")
         self._model: Any = None
         self._stopped = False
+        self._late: tuple[Future[Any], float] | None = None
         self._pieces: dict[str, int] = {}
 
     async def start(self) -> None:
@@ -94,6 +101,8 @@ class Embedder:
         """
         if not self._path.is_file():
             raise MindError(f"The embedder {self._path} is missing.", remedy=REMEDY)
+        if self._adapter is not None and not self._adapter.is_file():
+            raise MindError(f"The adapter {self._adapter} is missing.", remedy=ADAPTER_REMEDY)
         await self._on_worker(self._load, within=LOAD_SECONDS)
 
     async def embed(self, texts: Sequence[str], *, within: float) -> list[Embedding]:
@@ -121,6 +130,10 @@ class Embedder:
             self._worker.shutdown(wait=False)
 
     async def _on_worker(self, job: Any, *, within: float) -> Any:
+        now = asyncio.get_running_loop().time()
+        if self._late is not None and not self._late[0].done() and now > self._late[1] + HANGS:
+            # No other caller waits for a worker that is known to hang.
+            raise MindError("The embedder hangs.", remedy="Restart the agent if it goes on.")
         try:
             queued = self._worker.submit(job)
         except RuntimeError as error:
@@ -128,6 +141,8 @@ class Embedder:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(queued), within)
         except TimeoutError as error:
+            if queued.running() and (self._late is None or self._late[0] is not queued):
+                self._late = (queued, now + within)
             raise MindError(
                 f"The embedder did not answer within {within:g} s.",
                 remedy="The box is overloaded or the model hangs; restart the agent.",
@@ -138,6 +153,9 @@ class Embedder:
         try:
             self._model = llama_cpp.Llama(
                 str(self._path),
+                lora_path=None if self._adapter is None else str(self._adapter),
+                # In memory of our own: a file damaged while calls are served changes nothing.
+                use_mmap=False,
                 embedding=True,
                 pooling_type=llama_cpp.LLAMA_POOLING_TYPE_NONE,
                 n_ctx=CONTEXT,
@@ -151,7 +169,10 @@ class Embedder:
             self._embed("hello")
         except (ValueError, RuntimeError, OSError, AssertionError) as error:
             self._model = None
-            raise MindError(f"llama.cpp can't use {self._path}: {error}.", remedy=REMEDY) from error
+            over = "" if self._adapter is None else f" with {self._adapter}"
+            raise MindError(
+                f"llama.cpp can't use {self._path}{over}: {error}.", remedy=REMEDY
+            ) from error
 
     def _free(self) -> None:
         if self._model is not None:
@@ -165,6 +186,8 @@ class Embedder:
             size = int(self._model.n_embd())
             return Embedding(np.zeros(size, np.float32), np.zeros((0, size), np.float32))
         tokens = np.asarray(self._model.embed(text), dtype=np.float32)
+        if not np.isfinite(tokens).all():
+            raise MindError("The embedder gives no numbers.", remedy=REMEDY)
         return Embedding(_unit(tokens.mean(axis=0)), self._per_word(text.split(), tokens))
 
     def _per_word(self, words: Sequence[str], tokens: Vector) -> Vector:

@@ -11,6 +11,7 @@ stands and ``fault`` says so.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -153,6 +154,15 @@ class Mind:
                 self.second, self.second_fault = None, error
                 log.error("no language model is asked", code=error.code, reason=str(error))
 
+    async def edited(self, restaurant: Restaurant) -> Mind:
+        """Return a mind that answers from ``restaurant``'s facts and shares this one's engines.
+
+        Calls in progress keep this one, and with it the facts they began with.
+        """
+        other = copy.copy(self)
+        await other.use(restaurant)
+        return other
+
     async def stop(self) -> None:
         """Free the model."""
         await self._embedder.stop()
@@ -204,14 +214,14 @@ class Mind:
 
     async def _by_likeness(self, words: str, expect: Expect, said: str = "") -> Understanding:
         if self.fault is not None:
-            return rules.by_keywords(words, expect, self._restaurant)
+            return self._by_keywords(words, expect, self.fault)
         parts = clauses(words)
         texts = [words, *parts] if len(parts) > 1 else [words]
         try:
             embedded = await self._embedder.embed(texts, within=self._deadline)
         except MindError as error:
             log.error("the embedder failed, keyword rules serve", reason=str(error))
-            return rules.by_keywords(words, expect, self._restaurant)
+            return self._by_keywords(words, expect, error)
         if self.heads is None:
             return self._by_recall(texts, embedded, expect)
         understood, whole = self._by_heads(self.heads, texts, embedded, expect)
@@ -224,6 +234,10 @@ class Mind:
             log.error("the language model failed, the heads decide", reason=str(error))
             return replace(understood, fault=error.code)
         return replace(decided, slots={**understood.slots, **decided.slots})
+
+    def _by_keywords(self, words: str, expect: Expect, fault: MindError) -> Understanding:
+        understood = rules.by_keywords(words, expect, self._restaurant)
+        return replace(understood, fault=fault.code)
 
     # ── heads ───────────────────────────────────────────────────────────────────────────
 

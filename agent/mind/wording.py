@@ -39,6 +39,8 @@ class Phrase(StrEnum):
     NOT_CAUGHT = "Sorry, I didn't catch that."
     STILL_NOT_CAUGHT = "I still didn't catch that."
     YES_OR_NO = "Please say yes or no, or press 1 for yes and 2 for no."
+    PRESS_FOR_LINK = "Press 1 and I'll text you our ordering link."
+    PRESS_FOR_MESSAGE = "Press 2 to leave a message for the owner."
     UNCLEAR_GOODBYE = "I'm sorry, I can't make out what you're saying. Please call again. Goodbye."
     BUDGET_GOODBYE = "I have to let you go now. Thanks for calling. Goodbye."
 
@@ -115,6 +117,8 @@ OFFERS: Final[Mapping[Phrase, PromiseKind]] = {
     Phrase.OFFER_RESEND: PromiseKind.ORDER_LINK,
     Phrase.ASK_OTHER_NUMBER: PromiseKind.ORDER_LINK,
     Phrase.NO_NUMBER_NO_LINK: PromiseKind.ORDER_LINK,
+    Phrase.PRESS_FOR_LINK: PromiseKind.ORDER_LINK,
+    Phrase.PRESS_FOR_MESSAGE: PromiseKind.OWNER_MESSAGE,
     Phrase.OFFER_RELAY: PromiseKind.OWNER_MESSAGE,
     Phrase.OFFER_RELAY_LATER: PromiseKind.OWNER_MESSAGE,
     Phrase.CAN_TAKE_MESSAGE: PromiseKind.OWNER_MESSAGE,

@@ -152,6 +152,10 @@ class GateServer:
         self._pause = PauseStore(settings)
         self._server: asyncio.Server | None = None
 
+    def use(self, restaurant: Restaurant) -> None:
+        """Go by ``restaurant``'s hours and holidays from now on."""
+        self._restaurant = restaurant
+
     async def start(self) -> None:
         """Listen.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -29,6 +30,7 @@ from agent.phone import CallLeg, GateServer, Heartbeat, PhoneServer
 from agent.phone.verdict import Script
 from agent.promises.ledger import Ledger
 from agent.restaurant import Restaurant, load_restaurant
+from agent.service.edits import Edits
 from agent.service.test_call import answer_test_call
 from agent.settings import Settings
 
@@ -59,17 +61,42 @@ async def serve(settings: Settings, *, plain: bool = False) -> None:
         heartbeat = Heartbeat.from_environment()
         parts = await _load(settings, restaurant, stack, plain=plain)
         await asyncio.to_thread(describe_machine, settings)  # hashes the models, once
-        server = PhoneServer(settings, lambda leg: _serve_call(settings, parts, leg))
+        serving = _Serving(parts)
+        server = PhoneServer(settings, lambda leg: _serve_call(settings, serving.parts, leg))
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
         gate = GateServer(settings, server, restaurant)
         await gate.start()
         stack.push_async_callback(gate.stop)
+
+        async def take_up(edited: Restaurant) -> None:
+            await serving.take_up(edited)
+            gate.use(edited)
+
+        edits = asyncio.create_task(Edits(settings.restaurant, take_up).follow())
+        stack.callback(edits.cancel)
         stack.push_async_callback(heartbeat.stop)
         await heartbeat.start()
         log.info("Pickup answers.", restaurant=restaurant.name, port=settings.agent.port)
         await _until_told_to_stop()
         log.info("Pickup stops; calls in progress may end.")
+
+
+class _Serving:
+    """The parts the next call is made with."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Begin with ``parts``."""
+        self.parts = parts
+
+    async def take_up(self, restaurant: Restaurant) -> None:
+        """Serve the next calls from an edited file; calls in progress keep what they have."""
+        capabilities = capabilities_of(restaurant, frozenset(PromiseKind))
+        mind = await self.parts.mind.edited(restaurant)
+        await self.parts.phrases.warm(all_lines(restaurant, capabilities))
+        self.parts = replace(
+            self.parts, restaurant=restaurant, mind=mind, capabilities=capabilities
+        )
 
 
 async def _load(

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from agent.mind.embedder import plain
 
 CLOSE: Final = 0.7
@@ -20,27 +22,24 @@ class HeldOut:
 
     def __init__(self, folder: Path) -> None:
         """Read every held-out file in ``folder``."""
-        self._turns: list[frozenset[str]] = []
-        self._where: dict[str, set[int]] = {}
-        for path in sorted(folder.glob("*.jsonl")):
-            for line in path.read_text("utf-8").splitlines():
-                words = frozenset(plain(json.loads(line)["text"]).split())
-                if len(words) < SHORT:
-                    continue
-                for word in words:
-                    self._where.setdefault(word, set()).add(len(self._turns))
-                self._turns.append(words)
+        turns = {
+            frozenset(plain(json.loads(line)["text"]).split())
+            for path in sorted(folder.glob("*.jsonl"))
+            for line in path.read_text("utf-8").splitlines()
+        }
+        long = [turn for turn in turns if len(turn) >= SHORT]
+        where: dict[str, list[int]] = {}
+        for index, turn in enumerate(long):
+            for word in turn:
+                where.setdefault(word, []).append(index)
+        self._sizes = np.array([len(turn) for turn in long])
+        self._where = {word: np.array(places) for word, places in where.items()}
 
     def is_close(self, text: str) -> bool:
         """Return whether ``text`` is nearly one of the held-out turns."""
         words = frozenset(plain(text).split())
-        if len(words) < SHORT:
+        places = [self._where[word] for word in words if word in self._where]
+        if len(words) < SHORT or len(places) < CLOSE * len(words):
             return False
-        common: dict[int, int] = {}
-        for word in words:
-            for index in self._where.get(word, ()):
-                common[index] = common.get(index, 0) + 1
-        return any(
-            n >= CLOSE * len(words) and n >= CLOSE * len(words | self._turns[i])
-            for i, n in common.items()
-        )
+        common = np.bincount(np.concatenate(places), minlength=len(self._sizes))
+        return bool((common >= CLOSE * (len(words) + self._sizes - common)).any())

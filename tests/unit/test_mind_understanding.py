@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import MindError
 from agent.events import Expect
+from agent.mind import embedder as embedder_module
 from agent.mind.embedder import Embedder, plain
 from agent.mind.moves import SURE, MoveName, SlotName
 from agent.mind.understanding import Mind
@@ -132,6 +133,47 @@ async def test_broken_heads_leave_the_examples(tmp_path: Path) -> None:
     assert understood.by == "recall"
     assert [str(move) for move in understood.moves] == ["order"]
     await mind.stop()
+
+
+async def test_a_model_damaged_during_a_call_changes_nothing(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(load_settings().models.embedder.read_bytes())
+    mind = mind_with(Models(embedder=copy))
+    await mind.start()
+    before = await moves(mind, "is there parking and can I order some food")
+    with copy.open("r+b") as file:
+        file.write(bytes(copy.stat().st_size))
+    assert await moves(mind, "is there parking and can I order some food") == before
+    await mind.stop()
+
+
+async def test_an_engine_that_is_late_once_costs_one_turn() -> None:
+    mind = Mind(load_settings(), HIKARI, deadline=0.0)
+    await mind.start()
+    late = await mind.understand("can I speak to the manager", Expect.OPEN)
+    assert (late.by, late.fault, str(late.moves[0])) == ("rules", "engine.mind", "wants_human")
+    await mind.stop()
+
+
+async def test_nobody_waits_for_an_engine_that_hangs(
+    mind: Mind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedder_module, "HANGS", -60.0)
+    with pytest.raises(MindError, match="did not answer"):
+        await mind._embedder.embed(["one two three four five"] * 400, within=0.05)
+    understood = await mind.understand("can I speak to the manager", Expect.OPEN)
+    assert (understood.by, understood.fault) == ("rules", "engine.mind")
+    assert mind._embedder._late is not None
+    await asyncio.wait_for(asyncio.wrap_future(mind._embedder._late[0]), 120)
+    assert (await mind.understand("can I speak to the manager", Expect.OPEN)).by == "heads"
+
+
+async def test_an_edit_leaves_calls_in_progress_what_they_began_with(mind: Mind) -> None:
+    wifi = Fact(id="wifi", say="Yes, it's free.", asked=("do you have wifi", "is there free wifi"))
+    edited = await mind.edited(HIKARI.model_copy(update={"facts": (wifi,)}))
+    assert await moves(edited, "do you have wifi") == ["answer:wifi"]
+    assert await moves(mind, "do you have wifi") == ["unknown"]
+    assert await moves(mind, "is there parking") == ["answer:parking"]
 
 
 async def test_an_engine_that_stops_during_a_call_leaves_keywords(mind: Mind) -> None:

@@ -14,6 +14,7 @@ from agent.mind.slots import (
     When,
     read_amount,
     read_count,
+    read_introduced,
     read_name,
     read_phone,
     read_when,
@@ -182,12 +183,29 @@ def test_no_number_is_none(words: str) -> None:
         ("g a double r y", "Garry"),
         ("john no jon j o n", "Jon"),
         ("it's dan sorry diane", "Diane"),
+        ("everyone calls me skip", "Skip"),
+        ("um fiona i suppose", "Fiona"),
+        ("joe not john", "Joe"),
+        ("smith double t", "Smith"),
         ("um", ""),
         ("what do you need it for", ""),
     ],
 )
 def test_names(words: str, name: str) -> None:
     assert read_name(words) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("a table for two under the name of osei", "Osei"),
+        ("friday at seven my name is dana ruiz", "Dana Ruiz"),
+        ("it's for my sister", ""),
+        ("name your price", ""),
+    ],
+)
+def test_a_name_told_beside_something_else(words: str, name: str) -> None:
+    assert read_introduced(words) == name
 
 
 @given(st.text("bcdefghjklmnopqrstuvwxyz", min_size=2, max_size=10))
@@ -211,7 +229,16 @@ def test_a_spelled_name_is_read(name: str) -> None:
         ("half a dozen", Count(6, 6)),
         ("a hundred and twenty people", Count(120, 120)),
         ("four no wait five people", Count(5, 5)),
+        ("we said four but it will be six now", Count(6, 6)),
+        ("put us down for two on the fourteenth", Count(2, 2)),
+        ("next tuesday around five thirty party of eleven", Count(11, 11)),
+        ("lunch for thirty five on the tenth", Count(35, 35)),
+        ("six people instead of four", Count(6, 6)),
+        ("my family of five", Count(5, 5)),
+        ("myself and one other", Count(2, 2)),
+        ("two couples", Count(4, 4)),
         ("friday at seven", None),
+        ("a table for noon", None),
         ("what are your hours", None),
     ],
 )
@@ -290,6 +317,17 @@ def test_amounts(words: str, cents: int | None) -> None:
         ("party of six tomorrow night", "Tuesday, November 24th"),
         ("in two weeks", "Monday, December 7th"),
         ("in half an hour", "Monday, November 23rd at 5:30 PM"),
+        ("four people tomorrow at quarter to eight", "Tuesday, November 24th at 7:45 PM"),
+        ("we're four tomorrow at quarter to eight", "Tuesday, November 24th at 7:45 PM"),
+        ("saturday at half seven", "Saturday, November 28th at 7:30 PM"),
+        ("sevenish tomorrow", "Tuesday, November 24th at 7 PM"),
+        ("friday at 630", "Friday, November 27th at 6:30 PM"),
+        ("12/5 at 7", "Saturday, December 5th at 7 PM"),
+        ("not friday saturday at six", "Saturday, November 28th at 6 PM"),
+        ("a week tomorrow", "Tuesday, December 1st"),
+        ("two weeks from friday", "Friday, December 11th"),
+        ("wednesday next week", "Wednesday, December 2nd"),
+        ("new year's eve at eight", "Thursday, December 31st at 8 PM"),
         ("eight then", "at 8 PM"),
         ("okay eight is fine", "at 8 PM"),
     ],

@@ -18,6 +18,7 @@ from agent.mind.slots import (
     PhoneStatus,
     When,
     read_count,
+    read_introduced,
     read_name,
     read_phone,
     read_when,
@@ -81,11 +82,13 @@ class Said:
         moves: The moves that are certain enough to act on, in order.
         slots: Raw spans.
         text: All words.
+        at_fault: The understanding had a fault: what wasn't understood may have been clear.
     """
 
     moves: tuple[Move, ...]
     slots: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    at_fault: bool = False
 
     @classmethod
     def of(cls, heard: Heard, asked: Ask) -> Said:
@@ -115,7 +118,8 @@ class Said:
                 sure = (Move(MoveName.YES), *sure)
         elif asked is Ask.MORE and _DONE.search(heard.text.lower()):
             sure = (Move(MoveName.NO), *(move for move in sure if move.name != MoveName.YES))
-        return cls(sure, heard.understanding.slots, heard.text)
+        fault = bool(heard.understanding.fault)
+        return cls(sure, heard.understanding.slots, heard.text, fault)
 
     def has(self, *names: MoveName) -> bool:
         """Return whether one of the moves is among ``names``."""
@@ -158,6 +162,11 @@ class Said:
     def kinds(self) -> tuple[str, ...]:
         """The needs it starts, in order."""
         return tuple(dict.fromkeys(KINDS[m.name] for m in self.moves if m.name in KINDS))
+
+    @property
+    def name(self) -> str:
+        """The caller's name, if it is told beside something else."""
+        return read_introduced(self.text) or read_name(self.slots.get(SlotName.NAME, ""))
 
     def phone(self, previous: str = "") -> PhoneReading | None:
         """Return the number in it; the span is read where the whole turn holds none."""
@@ -371,8 +380,8 @@ def tell(turn: Turn, said: Said, when: When | None, size: Count | None) -> None:
             size=size or need.size,
         ),
     )
-    if SlotName.NAME in said.slots and not turn.state.name:
-        turn.put(name=read_name(said.slots[SlotName.NAME]))
+    if not turn.state.name:
+        turn.put(name=said.name)
 
 
 def _reading(turn: Turn, said: Said, *, sole: bool) -> tuple[When | None, Count | None]:

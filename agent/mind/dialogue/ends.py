@@ -11,6 +11,9 @@ from agent.mind.dialogue.turn import Turn
 from agent.mind.moves import MoveName
 from agent.mind.wording import Phrase
 
+KEYED: Final = frozenset({Ask.HELP, Ask.MORE, Ask.HELP_HERE, Ask.KEYS})
+"""Open questions, in whose place keys can be offered."""
+
 MOST_UNCLEAR: Final = 3
 """Turns in a row not understood at which the call ends."""
 
@@ -77,7 +80,9 @@ def not_understood(turn: Turn, said: Said) -> None:
     turn.put(unclear=state.unclear + 1)
     if asked is Ask.ASK_NUMBER:
         turn.put(tries=state.tries + 1)
-    if turn.state.unclear >= MOST_UNCLEAR:
+    if said.at_fault and asked in KEYED and (turn.can_link or turn.can_message):
+        _offer_keys(turn)
+    elif turn.state.unclear >= MOST_UNCLEAR:
         if not pass_on_before_leaving(turn):
             turn.end("unclear", Phrase.UNCLEAR_GOODBYE, final=False)
     elif turn.state.unclear == 1:
@@ -98,3 +103,10 @@ def not_understood(turn: Turn, said: Said) -> None:
     else:
         turn.say(Phrase.NOT_CAUGHT)
         turn.ask_again()
+
+
+def _offer_keys(turn: Turn) -> None:
+    """Name the keys that need no understanding: the fault is ours, so it takes no turn away."""
+    turn.put(unclear=0, asked=Ask.KEYS)
+    turn.say(Phrase.NOT_CAUGHT)
+    turn.ask_again()

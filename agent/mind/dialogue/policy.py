@@ -36,7 +36,7 @@ from agent.mind.dialogue.state import (
 )
 from agent.mind.dialogue.turn import Turn
 from agent.mind.moves import SURE, MoveName, SlotName
-from agent.mind.slots import PhoneStatus, read_name
+from agent.mind.slots import PhoneStatus
 from agent.mind.slots.phone import e164
 from agent.mind.tools import Capabilities, PassMessage, capabilities_of
 from agent.mind.wording import Phrase
@@ -177,8 +177,8 @@ def _keys(turn: Turn, keys: Keys) -> None:
         said = Said((Move(MoveName.GIVES),), {}, digits)
     elif asked is Ask.ASK_SIZE:
         said = Said((Move(MoveName.GIVES),), {SlotName.SIZE: digits}, digits)
-    elif asked is Ask.HELP and digits == "1":
-        said = Said((Move(MoveName.ORDER),))
+    elif asked in (Ask.HELP, Ask.KEYS) and digits in _OPEN_KEYS:
+        said = Said((Move(_OPEN_KEYS[digits]),))
     elif digits in _KEYS and (EXPECTS[asked] is Expect.YES_NO or asked is Ask.MORE):
         said = Said((Move(_KEYS[digits]),))
     if said is not None:
@@ -192,6 +192,7 @@ def _keys(turn: Turn, keys: Keys) -> None:
 
 
 _KEYS: Final = {"1": MoveName.YES, "2": MoveName.NO}
+_OPEN_KEYS: Final = {"1": MoveName.ORDER, "2": MoveName.MESSAGE}
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────
@@ -351,8 +352,8 @@ def _start_needs(turn: Turn, said: Said) -> tuple[str, ...]:
     for kind in new:
         start(turn, read_need(turn, kind, said))
     if new:
-        if SlotName.NAME in said.slots and not turn.state.name:
-            turn.put(name=read_name(said.slots[SlotName.NAME]))
+        if name := said.name:
+            turn.put(name=turn.state.name or name)
         reading = said.phone()
         if reading and reading.status is PhoneStatus.COMPLETE and not turn.state.number:
             turn.put(candidate=reading.number, caller_declined=True)

@@ -71,6 +71,8 @@ class Ask(StrEnum):
     HELP = "help"
     MORE = "anything_else"
     HELP_HERE = "help_here"
+    KEYS = "keys"
+    """How it can help, by keys: the understanding has a fault."""
     CONFIRM_CALLER_ID = "confirm_caller_id"
     ASK_NUMBER = "ask_number"
     CONFIRM_NUMBER = "confirm_number"
@@ -91,6 +93,7 @@ EXPECTS: Final = {
     Ask.HELP: Expect.OPEN,
     Ask.MORE: Expect.MORE,
     Ask.HELP_HERE: Expect.YES_NO,
+    Ask.KEYS: Expect.OPEN,
     Ask.CONFIRM_CALLER_ID: Expect.YES_NO,
     Ask.ASK_NUMBER: Expect.PHONE_NUMBER,
     Ask.CONFIRM_NUMBER: Expect.YES_NO,

@@ -126,6 +126,9 @@ class Turn:
                 return self._number_question(ordering=ordering)
             case Ask.CONFIRM_NUMBER:
                 return [say(Phrase.CONFIRM_NUMBER, digits=say_phone(state.candidate))]
+            case Ask.KEYS:
+                link = [say(Phrase.PRESS_FOR_LINK)] if self.can_link else []
+                return link + ([say(Phrase.PRESS_FOR_MESSAGE)] if self.can_message else [])
             case Ask.OFFER_LINK:
                 return [say(Phrase.CAN_TEXT_LINK), say(Phrase.LIKE_THAT)]
             case Ask.OFFER_MESSAGE:

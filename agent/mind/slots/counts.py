@@ -17,6 +17,17 @@ _ADULTS_AND_CHILDREN: Final = frozenset(
 _PEOPLE: Final = frozenset(
     {"people", "persons", "person", "guests", "guest", "heads", "seats", "diners", "party", "pax"}
 )
+_ROOM_FOR: Final = frozenset(
+    {"table", "reservation", "booking", "room", "seats", "space", "spot", "spots", "booth", "down",
+     "dinner", "lunch", "brunch", "catering", "food", "reserved", "booked", "reserve", "book"}
+)  # fmt: skip
+"""Before "for four" they make it people."""
+_WILL_BE: Final = frozenset(
+    {"we'd", "we'll", "it'll", "there'll", "there'd", "will", "would", "should", "might", "now"}
+)
+_CLOCK_WORDS: Final = frozenset({"noon", "midnight", "o'clock", "pm", "am"})
+LATEST_HOUR: Final = 12
+"""A larger number after "for" is no time."""
 _JUST_ONE: Final = frozenset({"myself", "alone", "single"})
 _OR: Final = frozenset({"or", "to", "maybe"})
 _TIME_BEFORE: Final = frozenset({"at", "past", "around", "by", "until", "quarter", "half"})
@@ -44,7 +55,7 @@ def read_count(text: str, *, sole: bool = False) -> Count | None:
     With ``sole`` the words answer "for how many people?", so that a bare number is one;
     otherwise a number counts only beside a word for people. "Four, no, five" is five.
     """
-    words = tokens(text)
+    words = " ".join(tokens(text)).replace("instead of", "not").split()
     if "not" in words:  # "five not four"; "not four, five"
         at = words.index("not")
         found = _count(words[:at], sole=True) if at else None
@@ -72,6 +83,10 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
     companions = _companions(words)
     if companions is not None:
         return companions
+    if "both of us" in spoken:
+        return Count(2, 2)
+    if "couples" in words and (pairs := number_at(words, max(0, words.index("couples") - 1))):
+        return _checked(2 * pairs[0], 2 * pairs[0])
     if _JUST_ONE & set(words) or "just me" in spoken or "only me" in spoken:
         return Count(1, 1)
     if "couple" in words and (sole or "of us" in spoken or "couple of people" in spoken):
@@ -82,6 +97,7 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
     ]
     if len(mixed) > 1:
         return _checked(sum(mixed), sum(mixed))
+    found: Count | None = None
     for place, (value, at, used) in enumerate(numbers):
         after = at + used
         high = value
@@ -95,20 +111,37 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
             _word(words, after) in _PEOPLE | _ADULTS_AND_CHILDREN
             or words[after : after + 2] == ["of", "us"]
             or words[max(0, at - 2) : at] in (["party", "of"], ["table", "for"], ["be", "about"])
-            or words[max(0, at - 2) : at] in (["group", "of"], ["room", "for"], ["there's", "be"])
-            or words[max(0, at - 3) : at] == ["there", "will", "be"]
-            # "Friday for four at seven": the other number is the time.
-            or (_word(words, at - 1) == "for" and len(numbers) > 1)
+            or words[max(0, at - 2) : at] in (["group", "of"], ["table", "of"], ["family", "of"])
         )
+        beside = beside and words[after : after + 2] != ["party", "of"]
         timed = _word(words, at - 1) in _TIME_BEFORE or _word(words, after) in _TIME_AFTER
-        if beside or (sole and not timed):
-            return _checked(min(value, high), max(value, high))
-    return None
+        if beside or (not timed and (sole or _counts_people(words, at, value, numbers))):
+            found = _checked(min(value, high), max(value, high))
+            # "We said four, but it'll be six now."
+            if found is not None and not {"now", "instead"} & set(words):
+                return found
+    return found
+
+
+def _counts_people(
+    words: list[str], at: int, value: int, numbers: list[tuple[int, int, int]]
+) -> bool:
+    """Return whether the words before the number at ``at`` make it a number of people."""
+    before = _word(words, at - 1)
+    if before == "for":
+        # "Friday for four at seven": the other number is the time.
+        others = len(numbers) > 1 or bool(_CLOCK_WORDS & set(words))
+        return others or value > LATEST_HOUR or _word(words, at - 2) in _ROOM_FOR
+    if before in ("be", "about"):
+        return _word(words, at - 2) in _WILL_BE | {"be"}
+    if before == "are":
+        return _word(words, at - 2) in ("we", "there")
+    return before in ("we're", "there's", "there're")
 
 
 def _companions(words: list[str]) -> Count | None:
     """Read "me and my wife", "me plus three", "my wife and i and two kids"."""
-    if not {"me", "i"} & set(words) or not {"and", "plus", "with"} & set(words):
+    if not {"me", "i", "myself"} & set(words) or not {"and", "plus", "with"} & set(words):
         return None
     companions = sum(
         1 for one, two in pairwise(words)
@@ -118,7 +151,7 @@ def _companions(words: list[str]) -> Count | None:
     )  # fmt: skip
     others = [
         value for value, at, used in _numbers(words)
-        if _word(words, at + used) in _ADULTS_AND_CHILDREN | {"friends", "others", "more"}
+        if _word(words, at + used) in _ADULTS_AND_CHILDREN | {"friends", "others", "other", "more"}
         or words[max(0, at - 2) : at] == ["me", "plus"]
     ]  # fmt: skip
     total = companions + sum(others)

@@ -295,6 +295,10 @@ def _chunk_at(words: list[str], index: int) -> tuple[str, int] | None:
     digits, used = base
     scale = words[index + used] if index + used < len(words) else ""
     if scale == "hundred":
+        rest = words[index + used + 1] if index + used + 1 < len(words) else ""
+        if rest in TEENS or rest in TENS:  # "three hundred sixteen"
+            tail, more = _chunk_at(words, index + used + 1) or ("00", 0)
+            return digits + tail, used + 1 + more
         return digits + "00", used + 1
     if scale == "thousand":
         return digits + "000", used + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -23,6 +24,12 @@ _ORDINALS: Final = {
     "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17, "eighteenth": 18,
     "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
 }  # fmt: skip
+_FEASTS: Final[Mapping[str, tuple[int, int]]] = {
+    "christmas eve": (12, 24), "christmas": (12, 25), "new year's eve": (12, 31),
+    "new years eve": (12, 31), "new year's": (1, 1), "new years": (1, 1),
+    "valentine's": (2, 14), "valentines": (2, 14), "halloween": (10, 31),
+}  # fmt: skip
+"""Days that have a name and a date, longer names first."""
 _MORNING: Final = frozenset({"morning", "am", "breakfast", "brunch"})
 _LATER: Final = frozenset(
     {"afternoon", "evening", "night", "tonight", "pm", "lunch", "lunchtime", "dinner"}
@@ -31,7 +38,9 @@ _NOT_A_TIME: Final = frozenset(
     {"people", "persons", "person", "guests", "of", "adults", "kids", "children", "seats",
      "dollars", "minutes", "hours", "hour", "days", "weeks", "week", "minute"}
 )  # fmt: skip
-_TIME_LEADS: Final = frozenset({"at", "around", "about", "by", "say", "like", "maybe", "after"})
+_TIME_LEADS: Final = frozenset(
+    {"at", "around", "about", "by", "say", "like", "maybe", "after", "between", "before"}
+)
 _BESIDE: Final = _TIME_LEADS | frozenset(
     {"for", "the", "then", "please", "okay", "ok", "yes", "yeah", "is", "it's", "fine", "good",
      "works", "well", "um", "uh", "oh", "how"}
@@ -74,7 +83,8 @@ def read_when(
     """
     day: date | None = None
     moment: tuple[time, bool] | None = None
-    parts = after_correction(tokens(text))
+    numbered = re.sub(r"\b(1[0-2]|[1-9])/([12]\d|3[01]|[1-9])\b", _spoken_date, text)
+    parts = [_without_denied(part) for part in after_correction(tokens(numbered))]
     for part in parts:
         words, keep = _joined(part)
         taken: set[int] = set()
@@ -86,6 +96,30 @@ def read_when(
     if day is None and moment is None:
         return None
     return _fit(day, moment, set(tokens(text)), now, hours)
+
+
+def _spoken_date(match: re.Match[str]) -> str:
+    return f"{MONTHS[int(match.group(1)) - 1]} {match.group(2)}"
+
+
+def _without_denied(words: list[str]) -> list[str]:
+    """Return ``words`` less what follows "not" or "instead of", as in "Friday, not Saturday"."""
+    kept: list[str] = []
+    index = 0
+    while index < len(words):
+        negates = 1 if words[index] == "not" else 0
+        negates = 2 if words[index : index + 2] == ["instead", "of"] else negates
+        number = number_at(words, index + negates) if negates else None
+        if (
+            negates
+            and words[index + negates : index + negates + 1]
+            and (number or words[index + negates] in DAYS)
+        ):
+            index += negates + (number[1] if number else 1)
+            continue
+        kept.append(words[index])
+        index += 1
+    return kept
 
 
 def merge(old: When | None, new: When, now: datetime, hours: OpeningHours) -> When:
@@ -128,6 +162,10 @@ def _joined(words: list[str]) -> tuple[list[str], frozenset[str]]:
     """Return ``words`` with "p m" made one word and plurals of days undone."""
     joined: list[str] = []
     for word in words:
+        if word == "ish" and joined:
+            continue
+        if word.endswith("ish") and (word[:-3] == "noon" or number_at([word[:-3]], 0)):
+            word = word[:-3]  # "sevenish"
         if word == "m" and joined and joined[-1] in ("a", "p"):
             joined[-1] += "m"
         else:
@@ -141,10 +179,14 @@ def _read_day(words: list[str], now: datetime, taken: set[int], near: date | Non
     spoken = " ".join(words)
     if "day after tomorrow" in spoken:
         return today + timedelta(days=2)
+    ahead_of = _weeks_ahead(words)
     if "tomorrow" in words:
-        return today + timedelta(days=1)
+        return today + timedelta(days=1 + 7 * ahead_of)
     if {"today", "tonight"} & set(words) or "this evening" in spoken or "this afternoon" in spoken:
-        return today
+        return today + timedelta(days=7 * ahead_of)
+    for feast, (month, number) in _FEASTS.items():
+        if re.search(rf"\b{feast}\b", spoken):
+            return _coming(today, month, number)
     dated = _read_date(words, today, taken)
     if dated is not None:
         return dated
@@ -153,11 +195,11 @@ def _read_day(words: list[str], now: datetime, taken: set[int], near: date | Non
             continue
         before = words[index - 1] if index else ""
         ahead = (DAYS.index(word) - today.weekday()) % 7
-        if before == "next":
+        if before == "next" or "next week" in spoken:
             monday = today + timedelta(days=7 - today.weekday())
             return monday + timedelta(days=DAYS.index(word))
-        if words[max(0, index - 3) : index] == ["a", "week", "from"]:
-            return today + timedelta(days=ahead + 7)
+        if ahead_of:
+            return today + timedelta(days=ahead + 7 * ahead_of)
         if words[index + 1 : index + 2] == ["week"]:
             return today + timedelta(days=ahead + 7)
         coming = today + timedelta(days=ahead)
@@ -166,6 +208,18 @@ def _read_day(words: list[str], now: datetime, taken: set[int], near: date | Non
             return coming + timedelta(days=7 * max(0, weeks))
         return coming
     return _read_span(words, today)
+
+
+def _weeks_ahead(words: list[str]) -> int:
+    """Return the weeks in "a week from Saturday", "two weeks from today", "a week tomorrow"."""
+    for index, word in enumerate(words):
+        if word in ("week", "weeks") and index:
+            following = words[index + 1] if index + 1 < len(words) else ""
+            count = number_at(words, index - 1)
+            amount = 1 if words[index - 1] == "a" else count[0] if count else 0
+            if following == "from" or (amount and following in ("today", "tomorrow", *DAYS)):
+                return amount
+    return 0
 
 
 def _read_span(words: list[str], today: date) -> date | None:
@@ -268,28 +322,48 @@ def _read_time(
     delay = _delay(words)
     if delay is not None:
         return (now + delay).time().replace(second=0, microsecond=0, tzinfo=None), True
-    for index in range(len(words)):
-        if index in taken:
-            continue
-        found = _clock_at(words, index)
-        if found is None:
-            continue
-        hour, minute, used, evident = found
-        before = words[index - 1] if index else ""
-        after = words[index + used] if index + used < len(words) else ""
-        if after == "o'clock":
-            evident, used = True, used + 1
-            after = words[index + used] if index + used < len(words) else ""
-        if after in ("am", "pm"):
-            return time(hour % 12 + (12 if after == "pm" else 0), minute), True
-        if after in _NOT_A_TIME or before in ("party", "of", "double", "triple", "room", "with"):
-            continue
-        stands_alone = used == len([w for w in words if w not in _BESIDE])
-        day_before = before in DAYS or before in ("tomorrow", "tonight", "today")
-        leads = before in _TIME_LEADS or day_before
-        if evident or leads or stands_alone or after in ("tonight", "tomorrow", "in"):
-            return time(hour, minute), hour > 12 or hour == 0 or "the morning" in spoken
+    # What can only be a time goes before what may count people: "four, tomorrow at half past six".
+    for sure in (True, False):
+        for index in range(len(words)):
+            found = None if index in taken else _time_at(words, index, sure=sure)
+            if found is not None:
+                at, certain = found
+                return at, certain or at.hour > 12 or at.hour == 0 or "the morning" in spoken
     return None
+
+
+def _time_at(words: list[str], index: int, *, sure: bool) -> tuple[time, bool] | None:
+    """Return (time, whether its half of the day was said) at ``index``; ``sure``: evident only."""
+    found = _clock_at(words, index)
+    if found is None:
+        return None
+    hour, minute, used, evident = found
+    before = words[index - 1] if index else ""
+    after = words[index + used] if index + used < len(words) else ""
+    if after == "o'clock":
+        evident, used = True, used + 1
+        after = words[index + used] if index + used < len(words) else ""
+    if after in ("am", "pm"):
+        return time(hour % 12 + (12 if after == "pm" else 0), minute), True
+    if after in _NOT_A_TIME or before in ("party", "of", "double", "triple", "room", "with"):
+        return None
+    leads = before in _TIME_LEADS
+    if sure:
+        return (time(hour, minute), False) if evident or (leads and before == "at") else None
+    stands_alone = used == len([w for w in words if w not in _BESIDE])
+    day_before = before in DAYS or before in ("tomorrow", "tonight", "today")
+    day_after = after in ("tonight", "tomorrow", "in")
+    # "six on Friday" is a time, "for six on Friday" people.
+    day_after = day_after or (after == "on" and before == "" and _one_number_and_day(words))
+    if leads or day_before or stands_alone or day_after:
+        return time(hour, minute), False
+    return None
+
+
+def _one_number_and_day(words: list[str]) -> bool:
+    """Return whether ``words`` hold a day and but one number, which then is the time."""
+    numbers = sum(word in UNITS or word.isdigit() for word in words)
+    return numbers == 1 and any(word in DAYS for word in words)
 
 
 def _clock_at(words: list[str], index: int) -> tuple[int, int, int, bool] | None:
@@ -298,9 +372,12 @@ def _clock_at(words: list[str], index: int) -> tuple[int, int, int, bool] | None
     if ":" in word:
         hour, minute = (int(part) for part in word.split(":"))
         return (hour, minute, 1, True) if hour < 24 and minute < 60 else None
-    if word == "half" and words[index + 1 : index + 2] == ["past"]:
-        found = _hour_at(words, index + 2)
-        return (found[0], 30, 2 + found[1], True) if found else None
+    if word == "half":
+        past = words[index + 1 : index + 2] == ["past"]
+        found = _hour_at(words, index + 1 + past)
+        return (found[0], 30, 1 + past + found[1], True) if found else None
+    if word.isdigit() and len(word) in (3, 4) and 1 <= int(word[:-2]) <= 12 and word[-1] in "05":
+        return (int(word[:-2]), int(word[-2:]), 1, True) if int(word[-2:]) < 60 else None
     minutes, used = (15, 1) if word == "quarter" else (0, 0)
     if not minutes:
         spoken = number_at(words, index)
@@ -347,7 +424,7 @@ def _delay(words: list[str]) -> timedelta | None:
         return timedelta(minutes=30)
     if "in an hour and a half" in spoken:
         return timedelta(minutes=90)
-    if "in an hour" in spoken:
+    if "in an hour" in spoken or "in about an hour" in spoken:
         return timedelta(hours=1)
     for index, word in enumerate(words):
         if word == "in":
