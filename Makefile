@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench-voice:  ## how well the house voice is understood, beside its teacher and 
 	@$(PYTHON) tts_models/recipe/make.py evaluate pictures --voice tts_models/house-en/voice.onnx
 bench-eval: setup  ## how long 500 text cases take on two processes
 	@$(BIN)/python evals/bench.py
+
+bench-replay: setup  ## 20 recorded calls on a real line again, twice: are the decisions the same?
+	@$(BIN)/python evals/calls/bench_replay.py
 
 bench-review: setup  ## precision and recall of the review's checks on labelled calls
 	@$(BIN)/python evals/calls/bench.py

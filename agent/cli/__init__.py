@@ -20,6 +20,7 @@ GROUPS: Final = (
     "chat",
     "eval",
     "review",
+    "replay",
     "hear",
     "say",
     "warm",
