@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay browser clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ demo: setup  ## a caller phones, the link arrives by text, the evidence lies in 
 run: setup  ## serve a real trunk in the foreground
 	@$(BIN)/pickup run
 
-test: setup check unit gate pbx  ## lint, types, import rules, unit tests, the cases, tests on real Asterisk and Redis
+test: setup check unit gate browser pbx  ## lint, types, import rules, unit tests, the cases, the page in a browser, real Asterisk and Redis
 
 check: $(STAMPS)/python  ## lint, format, types, import rules
 	@$(BIN)/ruff check .
@@ -36,6 +36,9 @@ unit: setup
 
 gate: setup  ## every case by text: nothing that passed may fail (evals/baseline.json)
 	@$(BIN)/pickup eval --gate --junit build/eval/text.xml --page build/eval/text.html
+
+browser: setup $(STAMPS)/browser
+	@$(BIN)/pytest tests/browser
 
 pbx: setup
 	@$(BIN)/pytest tests/pbx
@@ -54,6 +57,7 @@ bench-mouth: setup  ## time to first sound, real-time factor, memory, at 1, 4 an
 
 bench-voice:  ## how well the house voice is understood, beside its teacher and espeak-ng (own environment, 1 GB)
 	@$(PYTHON) tts_models/recipe/make.py evaluate pictures --voice tts_models/house-en/voice.onnx
+
 bench-eval: setup  ## how long 500 text cases take on two processes
 	@$(BIN)/python evals/bench.py
 
@@ -82,6 +86,10 @@ $(STAMPS)/asterisk: asterisk/install
 
 $(STAMPS)/redis: asterisk/install
 	@asterisk/install redis
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/browser: deploy/browser
+	@deploy/browser
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/embedder: agent/mind/embedder.py $(STAMPS)/python

@@ -195,6 +195,12 @@ class Review(Section):
     judge_seconds: float = Field(300, gt=0, description="one answer may take this long")
 
 
+class Web(Section):
+    """The owner's page (``pickup web``); it is served on loopback only."""
+
+    port: int = 8780
+
+
 class Settings(BaseSettings):
     """Everything the machine needs to know. See the module's text for where it comes from."""
 
@@ -218,6 +224,7 @@ class Settings(BaseSettings):
     models: Models = Models()
     mind: Mind = Mind()
     review: Review = Review()
+    web: Web = Web()
 
     @cached_property
     def calls(self) -> Path:

@@ -21,6 +21,7 @@ GROUPS: Final = (
     "eval",
     "review",
     "replay",
+    "report",
     "hear",
     "say",
     "warm",

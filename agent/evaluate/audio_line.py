@@ -392,12 +392,14 @@ class _Resampler:
     """Resamples frame by frame; 20 ms in, 20 ms out, one frame late."""
 
     def __init__(self, source: int, target: int) -> None:
-        self._stream: Any = soxr.ResampleStream(source, target, 1, dtype="int16")
+        # In floats: to integers soxr rounds with dither, another one each time.
+        self._stream: Any = soxr.ResampleStream(source, target, 1, dtype="float32")
         self._size = round(target * FRAME_SECONDS) * 2
         self._ready = bytearray(self._size)
 
     def frame(self, samples: NDArray[np.int16]) -> bytes:
-        self._ready += self._stream.resample_chunk(samples).astype("<i2").tobytes()
+        found = self._stream.resample_chunk(samples.astype(np.float32))
+        self._ready += np.clip(np.rint(found), -32768, 32767).astype("<i2").tobytes()
         frame = bytes(self._ready[: self._size]).ljust(self._size, b"\0")
         del self._ready[: self._size]
         return frame

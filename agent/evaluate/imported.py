@@ -20,12 +20,11 @@ from random import Random
 from typing import Final, Literal
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from agent.audio import SAMPLE_RATE
 from agent.errors import EvidenceError
-from agent.evaluate.recorded import turns_by_sound
+from agent.evaluate.recorded import resampled, turns_by_sound
 from agent.events import (
     CallAnswered,
     CallEnded,
@@ -163,12 +162,12 @@ def _sides(
             remedy=REMEDY,
         )
     samples = _wide(sound.channel(0), sound.rate).channel(0)
-    mine, theirs = samples.copy(), samples.copy()
+    own, others = samples.copy(), samples.copy()
     for one, end in _with_ends(transcript, len(samples) / SAMPLE_RATE):
         part = slice(round((one.at or 0.0) * SAMPLE_RATE), round(end * SAMPLE_RATE))
-        (theirs if one.who == "caller" else mine)[part] = 0
-    mine[: round((transcript[0].at or 0.0) * SAMPLE_RATE)] = 0
-    return _mono(mine), _mono(theirs)
+        (others if one.who == "caller" else own)[part] = 0
+    own[: round((transcript[0].at or 0.0) * SAMPLE_RATE)] = 0
+    return _mono(own), _mono(others)
 
 
 def _turns(
@@ -253,9 +252,7 @@ def _lines(other: Sound | None, turns: Sequence[tuple[Span, str]]) -> list[Span]
 
 
 def _wide(samples: NDArray[np.int16], rate: int) -> Sound:
-    if rate == SAMPLE_RATE:
-        return _mono(samples)
-    return _mono(np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.int16))
+    return _mono(resampled(samples, rate, SAMPLE_RATE))
 
 
 def _mono(samples: NDArray[np.int16]) -> Sound:

@@ -249,17 +249,19 @@ def _cut(
     if following is not None:
         end = min(end, max(said.end, following - PRE_ROLL / 2))
     piece = sound.channel(0)[round(begin * sound.rate) : round(end * sound.rate)]
-    samples = _at_line_rate(piece, sound.rate)
+    samples = resampled(piece, sound.rate)
     last = max(0, len(samples) - 1)
     first_voiced = min(last, round((said.start - begin) * RATE))
     last_voiced = min(last, max(first_voiced, round((said.end - begin) * RATE)))
     return Clip(f"turn {number + 1}", samples, first_voiced, last_voiced), said.start - begin
 
 
-def _at_line_rate(samples: NDArray[np.int16], rate: int) -> NDArray[np.int16]:
-    if rate == RATE or not len(samples):
+def resampled(samples: NDArray[np.int16], rate: int, target: int = RATE) -> NDArray[np.int16]:
+    """Return ``samples`` at another rate, the same each time: soxr's own rounding is dithered."""
+    if rate == target or not len(samples):
         return samples
-    return np.asarray(soxr.resample(samples, rate, RATE), np.int16)
+    found = soxr.resample(samples.astype(np.float32), rate, target)
+    return np.asarray(np.clip(np.rint(found), -32768, 32767), np.int16)
 
 
 def _lines(events: Sequence[Event]) -> list[Span]:

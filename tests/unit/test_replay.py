@@ -46,7 +46,7 @@ async def engines(home: Path) -> AsyncIterator[Engines]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def order(engines: Engines, home: Path) -> Bundle:
-    bundle, _ = await call(engines, home / "calls", deeds("order"))
+    bundle: Bundle = (await call(engines, home / "calls", deeds("order")))[0]
     return bundle
 
 
@@ -119,10 +119,8 @@ async def test_another_wording_does_not_derail_the_caller(
     async with Engines(engines.settings, wordy, home / "phrases") as todays:
         done = await replay(bundle, todays, home / "again", driver="audio")
     assert done.same, done
-    then, now = (
-        [line for row in done.rows for one in side(row) for line in one.lines]
-        for side in (lambda row: row.then, lambda row: row.now)
-    )
+    then = [line for row in done.rows for one in row.then for line in one.lines]
+    now = [line for row in done.rows for one in row.now for line in one.lines]
     assert then != now
     assert done.left == 0
 

@@ -1,0 +1,1 @@
+"""The owner's page: a day, a call, the developer's trends. Served on loopback only."""
