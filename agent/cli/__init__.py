@@ -16,6 +16,7 @@ GROUPS: Final = (
     "bench",
     "call",
     "calls",
+    "promote",
     "ask",
     "chat",
     "eval",

@@ -21,6 +21,7 @@ from agent.review.judge import Judge
 from agent.review.judge_model import LlamaJudge
 from agent.review.reviewer import review_call
 from agent.review.schema import JudgeStatus, Review
+from agent.service.logs import configure_logs
 from agent.settings import Settings, load_settings
 
 out = Console(highlight=False)
@@ -88,6 +89,7 @@ def reviewer() -> None:
     """Review every call as it ends, when the box is idle, until told to stop."""
     from agent.review.job import serve
 
+    configure_logs(person=False)
     settings = load_settings()
     with judge_of(settings) as judge:
         serve(settings, judge)

@@ -271,7 +271,8 @@ def dead_air(seen: Seen) -> Iterator[Flag]:
 def missed_goodbye(seen: Seen) -> Iterator[Flag]:
     """After the caller's goodbye nothing more is asked; the agent's is said once."""
     for turn in seen.turns:
-        if not words.says_goodbye(turn.text) or turn.has(*NEEDS, MoveName.ANSWER):
+        wants = turn.has(*NEEDS, MoveName.ANSWER) and not words.only_goodbye(turn.text)
+        if not words.says_goodbye(turn.text) or wants:
             continue
         if any(reply.ends_call and reply.at < turn.end for reply in seen.replies):
             continue  # it was over already
@@ -291,7 +292,9 @@ def missed_goodbye(seen: Seen) -> Iterator[Flag]:
 
 def _new_need(seen: Seen, begin: float, end: float) -> bool:
     return any(
-        begin < turn.end < end and turn.has(*NEEDS, MoveName.ANSWER, MoveName.WANTS_HUMAN)
+        begin < turn.end < end
+        and turn.has(*NEEDS, MoveName.ANSWER, MoveName.WANTS_HUMAN)
+        and not words.only_goodbye(turn.text)
         for turn in seen.turns
     )
 

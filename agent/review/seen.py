@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ from agent.events import (
     SentenceKind,
     SpeechStarted,
     SpeechStopped,
+    TurnEnded,
+    TurnTakenBack,
     Understood,
 )
 from agent.evidence.bundle import Bundle
@@ -228,9 +231,10 @@ def _restaurant(bundle: Bundle, notes: list[str]) -> tuple[Restaurant | None, st
     """Return the restaurant file as it was in the call, and its hash."""
     told: Any = bundle.card.get("restaurant") or {}
     kept = bundle.folder / RESTAURANT_FILE
-    for path in filter(None, (kept, told.get("path") if isinstance(told, dict) else None)):
+    named = told.get("path") if isinstance(told, dict) else None
+    for file in (kept, Path(named) if named else kept):
         try:
-            digest = fingerprint(file := bundle.folder / path)
+            digest = fingerprint(file)
             if file != kept and digest != told.get("sha256"):
                 continue  # it was edited since
             return load_restaurant(file), digest
@@ -291,10 +295,12 @@ def _pieces(heard: str, known: Sequence[Sentence]) -> Iterator[Spoken]:
 
 
 def _turns(bundle: Bundle) -> Iterator[Turn]:
+    """Yield the caller's turns; one that was taken back is a part of the one that it became."""
+    found: list[Turn] = []
     expect, step = Expect.OPEN, ""
     began: float | None = None
     voiced = 0.0
-    waiting: Turn | None = None
+    taken_back: Turn | None = None
     for event in bundle.events:
         match event:
             case SpeechStarted():
@@ -303,42 +309,55 @@ def _turns(bundle: Bundle) -> Iterator[Turn]:
             case SpeechStopped():
                 voiced = event.last_voiced
             case FinalHeard():
-                if waiting is not None:
-                    yield waiting
                 start = event.words[0].start if event.words else (began or event.at)
                 end = event.words[-1].end if event.words else (voiced or event.at)
-                waiting = Turn(start, max(start, end, voiced), event.text, "", (), {}, False)
-                waiting = replace(waiting, expect=expect, step=step)
+                found.append(
+                    Turn(start, max(start, end, voiced), event.text, expect=expect, step=step)
+                )
                 began = None
-            case Understood() if waiting is not None and waiting.text == event.text:
-                yield replace(waiting, moves=event.moves, slots=dict(event.slots), understood=True)
-                waiting = None
+            case TurnTakenBack():
+                words = event.text.split()
+                while found and words and found[-1].text and found[-1].text in event.text:
+                    taken_back = found.pop()
             case Understood():
-                yield Turn(event.at, event.at, event.text, "", event.moves, dict(event.slots), True)
+                last = found[-1] if found else None
+                if last is not None and event.text.endswith(last.text) and not last.understood:
+                    found.pop()
+                else:
+                    last = Turn(event.at, event.at, expect=expect, step=step)
+                if taken_back is not None and event.text.startswith(taken_back.text):
+                    kept = (taken_back.expect, taken_back.step)
+                    last = replace(last, start=taken_back.start, expect=kept[0], step=kept[1])
+                taken_back = None
+                found.append(
+                    replace(
+                        last,
+                        text=event.text,
+                        moves=event.moves,
+                        slots=dict(event.slots),
+                        understood=True,
+                    )
+                )
             case KeyPressed():
-                if waiting is not None:
-                    yield waiting
-                    waiting = None
-                yield Turn(event.at, event.at, keys=event.digit, expect=expect, step=step)
+                found.append(Turn(event.at, event.at, keys=event.digit, expect=expect, step=step))
             case Replied():
-                if waiting is not None:
-                    yield waiting
-                    waiting = None
                 expect = event.expect
                 step = event.step
             case _:
                 pass
-    if waiting is not None:
-        yield waiting
+    yield from found
 
 
 def _speech(bundle: Bundle) -> Iterator[Span]:
-    """Yield the stretches of the caller's voice; pauses in which the ear waited join them."""
+    """Yield the stretches of the caller's voice, as the ear noticed them."""
     began: float | None = None
     for event in bundle.events:
         if isinstance(event, SpeechStarted):
             began = event.at if began is None else began
-        elif isinstance(event, SpeechStopped) and began is not None:
+        elif began is not None and (
+            isinstance(event, SpeechStopped)
+            or (isinstance(event, TurnEnded) and event.last_voiced >= began)
+        ):
             yield Span(began, max(began, event.last_voiced))
             began = None
     if began is not None:

@@ -135,10 +135,19 @@ TOPICS: Final = {
 """What guests of a restaurant ask about, in whichever words; two words of a topic are near."""
 
 
+_COURTESY_WORDS: Final = "alright great good perfect fine thank talk"
+
+
 def says_goodbye(text: str) -> bool:
     """Return whether the words take leave."""
     words = plain(text)
     return bool(_GOODBYE.search(_NO_GOODBYE.sub(" ", words)))
+
+
+def only_goodbye(text: str) -> bool:
+    """Return whether the words take leave and do nothing else."""
+    rest = _GOODBYE.sub(" ", plain(text))
+    return says_goodbye(text) and not content(rest) - content(_COURTESY_WORDS)
 
 
 def ends_with_goodbye(text: str) -> bool:

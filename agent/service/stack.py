@@ -4,7 +4,7 @@
 
     redis ─► worker (keeps promises; Twilio's webhook)
     asterisk "pbx" ◄─► agent, under its guardian
-               └─► watch (alerts, voicemail, canary)
+               └─► watch (alerts, voicemail, canary), reviewer (calls that are over)
     asterisk "carrier" and Twilio's stand-in: only in demo, evals, replay and tests
 """
 
@@ -104,6 +104,7 @@ class Stack:
             await self._start_blocking("Asterisk, the phone company's", self.carrier)
         if self._with_agent:
             await self.start_agent()
+            await self._start_helper("reviewer")
 
     async def _start_blocking(self, what: str, server: AsteriskServer | RedisServer) -> None:
         self._on_step(what)
