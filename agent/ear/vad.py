@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
 from agent.ear.silero import CHUNK_SAMPLES, Silero
@@ -44,6 +45,22 @@ WARM_CHUNKS: Final = 16
 
 PLAIN_QUIET: Final = 0.1
 """Probability below which a chunk is plain quiet."""
+
+NEAR_START: Final = 0.126
+"""A voice begins only if it is within this share (−18 dB) of the caller's loudest lately. A
+television or a child across the room is a voice too, but 20 dB under one at the receiver."""
+
+NEAR_STAY: Final = 0.1
+"""Under this share (−20 dB) for ``NEAR_WINDOW`` it is over."""
+
+NEAR_WINDOW: Final = 5
+"""Chunks, 160 ms: longer than a stop consonant's silence and most gaps between words."""
+
+NEAR_RELEASE: Final = 0.5 ** (CHUNK_SAMPLES / SAMPLE_RATE / 8.0)
+"""The loudest is forgotten by half (6 dB) every 8 s: who lowers the receiver is heard again."""
+
+FAR: Final = 0.2
+"""What a voice from afar counts as: quiet, but no plain quiet."""
 
 HOP_SAMPLES: Final = 64
 """Energy is measured every 4 ms to place the last voiced sample within Silero's chunks."""
@@ -114,6 +131,8 @@ class SpeechDetector:
         self._onset: deque[tuple[bool, int]] = deque(maxlen=ONSET_WINDOW)
         self._quiet = 0
         self._plain_quiet = 0
+        self._near = 0.0
+        self._levels: deque[float] = deque(maxlen=NEAR_WINDOW)
         self._speech_end = 0
         self._peak = 0.0
         hops = round(LOOK_BACK * SAMPLE_RATE / HOP_SAMPLES) + OFFSET_CHUNKS * 8
@@ -139,13 +158,27 @@ class SpeechDetector:
         probability = self._silero.probability(samples)
         if self._fresh is not None:
             self._fresh.probability(samples)
-        self._measure(chunk, start, probability)
         self._refresh(probability)
+        probability = self._unless_far(samples, probability)
+        self._measure(chunk, start, probability)
         return (
             self._while_speaking(probability)
             if self.speaking
             else self._while_quiet(probability, start)
         )
+
+    def _unless_far(self, samples: NDArray[np.int16], probability: float) -> float:
+        """Return ``probability``, or that of quiet if the voice is too soft to be the caller's."""
+        level = float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
+        self._near *= NEAR_RELEASE
+        if probability >= SPEECH:
+            self._near = max(self._near, level)
+        self._levels.append(level)
+        if self.speaking:
+            far = max(self._levels) < NEAR_STAY * self._near
+        else:
+            far = level < NEAR_START * self._near
+        return min(probability, FAR) if far else probability
 
     def _refresh(self, probability: float) -> None:
         """Let a network without memory take over when it has been quiet for long enough."""

@@ -73,12 +73,12 @@ async def test_words(engine: EarEngine, name: str, text: str) -> None:
     assert 0.5 < final.confidence <= 1
 
 
-async def test_yes_to_a_question_is_a_complete_answer(engine: EarEngine) -> None:
+async def test_a_lone_yes_to_a_question_is_a_bare_answer(engine: EarEngine) -> None:
     events, final = await hearing(
         engine, hiss(1), speech("yes_ked"), hiss(0.5), expect=Expect.YES_NO
     )
     assert final.text == "yes"
-    assert waits(events)[1] == "complete_answer"
+    assert waits(events)[1] == "bare_answer"
 
 
 @pytest.mark.parametrize("name", ["number_rms", "number_espeak", "number_groups_rms"])

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agent.audio import FRAME_BYTES, SAMPLE_RATE, seconds
 from agent.ear.vad import AudioClock, SpeechDetector, Started, Stopped
-from tests.unit.ear_sounds import Line, clicks, hiss, keys, music, silence, slin16, speech
+from tests.unit.ear_sounds import (
+    LINE_RATE,
+    Line,
+    clicks,
+    hiss,
+    keys,
+    music,
+    silence,
+    slin16,
+    speech,
+)
 
 
 def detect(pcm: bytes, step: int = FRAME_BYTES) -> list[Started | Stopped]:
@@ -78,3 +89,16 @@ def test_a_stall_is_no_gap_once_its_frames_have_come() -> None:
 def test_a_short_answer_is_noticed_long_after_a_sentence() -> None:
     line = slin16(hiss(1, 8), speech("order_rms"), hiss(8, 8), speech("no_awb"), hiss(1, 8))
     assert [type(change) for change in detect(line)] == [Started, Stopped] * 2
+
+
+def test_a_television_across_the_room_is_not_the_caller() -> None:
+    caller = np.concatenate([hiss(1), speech("order_rms"), hiss(6), speech("yes_rms"), hiss(3)])
+    talk = np.resize(speech("hours_ked"), len(caller))
+    behind = talk * speech("order_rms").std() / speech("hours_ked").std() * 10 ** (-22 / 20)
+    behind[:LINE_RATE] = 0
+    found = detect(slin16(caller + behind))
+    starts = [change.sample / SAMPLE_RATE for change in found if isinstance(change, Started)]
+    stops = [change.sample / SAMPLE_RATE for change in found if isinstance(change, Stopped)]
+    order_ends, yes_begins = 1 + 2.34, 7 + len(speech("order_rms")) / LINE_RATE
+    assert all(start < order_ends or start > yes_begins for start in starts)
+    assert any(abs(stop - order_ends) < 0.1 for stop in stops)
