@@ -34,6 +34,9 @@ RESULTS: Final = CHECKOUT / "build" / "bench"
 GATE: Final = {"rush_calls": 100_000, "most_load": 1_000.0}
 """The gate as it is on a quiet day: no short script, nobody refused."""
 
+PATIENT: Final = {"max_calls": 16, "watchdog_seconds": 20.0}
+"""A soak may share the box; a watchdog's kill would hide what is looked for."""
+
 ROUND: Final = 16
 """Callers of the whole suite: every manner and script."""
 
@@ -236,7 +239,7 @@ def soak(
     once a first round of calls has warmed everything. Exits with 1 if something grew.
     """
     configure_logs(person=True, level=logging.ERROR)
-    settings = loopback_settings(CHECKOUT / "var" / "soak", agent={"max_calls": 16}, gate=GATE)
+    settings = loopback_settings(CHECKOUT / "var" / "soak", agent=PATIENT, gate=GATE)
     console = Console()
     rows, spoken, failed = asyncio.run(_soak(settings, console, turns, concurrency))
     console.print()
