@@ -7,6 +7,7 @@ same call again. All sound is int16 at 8 kHz.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from typing import Final, Literal
 
@@ -166,3 +167,15 @@ def cough() -> NDArray[np.int16]:
     sound = noise * shape
     peak = 10 ** (SPEECH_DB / 20) * 32768 * 4
     return np.asarray((sound / np.abs(sound).max() * peak).round(), np.int16)
+
+
+def fax() -> NDArray[np.int16]:
+    """Return two beeps of a calling fax: CNG, 1,100 Hz for 0.5 s every 3.5 s (ITU-T T.30)."""
+    time = np.arange(RATE // 2) / RATE
+    level = 10 ** (SPEECH_DB / 20) * 32768 * np.sqrt(2)
+    beep = (level * np.sin(2 * np.pi * 1_100 * time)).round().astype(np.int16)
+    return np.concatenate([beep, np.zeros(3 * RATE, np.int16), beep])
+
+
+SOUNDS: Final[dict[str, Callable[[], NDArray[np.int16]]]] = {"cough": cough, "fax": fax}
+"""Sounds that are no speech, by name."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agent.errors import SettingsError
 from agent.evaluate.line import Staff
 from agent.evaluate.line_sound import RATE, Clip
-from agent.evaluate.manners import CALLERS, Manner, background, cough, manner_of, stretched
+from agent.evaluate.manners import CALLERS, SOUNDS, Manner, background, manner_of, stretched
 from agent.evidence.measures import voiced_spans
 from agent.evidence.wav import read_wav
 
@@ -27,7 +27,7 @@ class Turn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     say: tuple[str, ...] = Field((), description="lines, of which one is chosen by seed")
-    cough: bool = False
+    sound: Literal["", "cough", "fax"] = ""
     keys: str = Field("", pattern=r"^[0-9*#]*$")
     stay_silent: bool = False
     hang_up: bool = False
@@ -37,8 +37,8 @@ class Turn(BaseModel):
 
     @model_validator(mode="after")
     def _one_deed(self) -> Turn:
-        if sum(map(bool, (self.say, self.cough, self.keys, self.stay_silent, self.hang_up))) != 1:
-            raise ValueError("a turn has exactly one of say, cough, keys, stay_silent, hang_up")
+        if sum(map(bool, (self.say, self.sound, self.keys, self.stay_silent, self.hang_up))) != 1:
+            raise ValueError("a turn has exactly one of say, sound, keys, stay_silent, hang_up")
         if self.aside and self.barge_in is None:
             raise ValueError("an aside needs barge_in: it is said over the agent's line")
         return self
@@ -138,8 +138,8 @@ def plan(name: str, seed: int, voice: str = "", manner: str = "clean") -> Plan:
         clip: Clip | None = None
         if turn.say:
             clip = _clip(listing, chosen, chance.choice(turn.say), how)
-        elif turn.cough:
-            clip = _whole("cough", cough())
+        elif turn.sound:
+            clip = _whole(turn.sound, SOUNDS[turn.sound]())
         own = "after" in turn.model_fields_set or how.after is None
         after = turn.after if own or how.after is None else how.after
         turns.append(PlannedTurn(turn, clip, chance.uniform(*how.reaction), after))

@@ -1,6 +1,7 @@
 """Callers who are no people, known by their words: mailboxes, hold queues, bots, ourselves.
 
-Pure. Only wording that no guest of a restaurant uses counts, for a person who is hung up on
+Pure, and with the ear's usual mistakes in mind ("tone" is heard as "phone", "for" as "four").
+Only wording that no guest of a restaurant uses counts, for a person who is hung up on
 is worse than a machine that is talked to. (Fax machines are known by their tones: the ear.)
 """
 
@@ -11,7 +12,8 @@ from typing import Final
 
 MACHINES: Final = {
     "answering_machine": re.compile(
-        r"\b(?:after|at) the (?:tone|beep)\b|\brecord your (?:message|name)\b"
+        r"\b(?:after|at) the (?:tone|beep)\b|\bleave (?:a|your) (?:\w+ )?message after\b"
+        r"|\brecord your (?:message|name)\b"
         r"|\b(?:can't|cannot|unable to) (?:come to the phone|take your call)\b"
         r"|\bmailbox (?:is full|belongs)\b|\bhas been forwarded to\b.*\b(?:voice ?mail|message)\b"
         r"|\bthe (?:person|party|number|subscriber) you (?:are|were|have) (?:trying|calling|dialed|"
@@ -23,7 +25,7 @@ MACHINES: Final = {
         r"|\bnext available (?:agent|representative|operator)\b|\bplease hold (?:while|for)\b"
     ),
     "menu": re.compile(
-        r"\b(?:press|dial) (?:one|two|three|four|five|zero|pound|star|[0-9]) (?:to|for|if)\b"
+        r"\b(?:press|dial) (?:one|two|three|four|five|zero|pound|star|[0-9]) (?:to|for|four|if)\b"
         r"|\bpara español\b|\bmain menu\b|\bto repeat (?:this|these) (?:message|options)\b"
     ),
     "bot": re.compile(
@@ -40,8 +42,9 @@ little as we understand it."""
 REPEATED_WORDS: Final = 4
 """Shorter ones ("hello?", "yes please") people do repeat."""
 
-ECHO_SHARE: Final = 0.6
-"""Of the caller's word triples so many must stand in our own last lines to be our own voice."""
+ECHO_SHARE: Final = 0.5
+"""Of the caller's word triples so many must stand in our own last lines to be our own voice,
+some of which are heard wrongly."""
 ECHO_WORDS: Final = 5
 """Fewer words may be ours by chance."""
 MOST_ECHOES: Final = 3

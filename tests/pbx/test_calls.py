@@ -30,6 +30,7 @@ from agent.events import (
     CallStarted,
     Event,
     LineFinished,
+    MachineHeard,
     PromiseUpdated,
     Replied,
 )
@@ -260,6 +261,17 @@ async def test_a_goodbye_is_said_once_whatever_the_caller_goes_on_saying(stack: 
     assert outcome.bundle is not None
     said = [e.heard for e in outcome.bundle.events if isinstance(e, LineFinished)]
     assert sum("Goodbye" in line for line in said) == 1, said
+
+
+@pytest.mark.parametrize(("script", "what"), [("fax", "fax"), ("mailbox", "answering_machine")])
+async def test_a_machine_is_released_at_once(stack: Stack, script: str, what: str) -> None:
+    outcome = await one_call(stack, script)
+    assert outcome.ok, outcome
+    noted, ended = the(outcome, MachineHeard), the(outcome, CallEnded)
+    assert isinstance(noted, MachineHeard)
+    assert isinstance(ended, CallEnded)
+    assert noted.what == ended.reason == what
+    await nothing_left(stack)
 
 
 # ── leaving at any moment ───────────────────────────────────────────────────────────────

@@ -168,7 +168,7 @@ def test_every_script_can_be_played_in_every_voice() -> None:
             chosen = plan(name, seed, voice)
             assert len(chosen.turns) == len(load_script(name).turns)
             assert all(
-                (p.clip is not None) == bool(p.turn.say or p.turn.cough) for p in chosen.turns
+                (p.clip is not None) == bool(p.turn.say or p.turn.sound) for p in chosen.turns
             )
 
 

@@ -562,6 +562,8 @@ def test_noise_that_comes_and_goes_does_not_put_the_prompt_off_for_ever() -> Non
 MACHINE_WORDS = [
     ("answering_machine", "please leave your message after the tone"),
     ("answering_machine", "we can't come to the phone right now"),
+    ("answering_machine", "please leave a message after the phone"),
+    ("menu", "press one four english"),
     ("hold_queue", "your call is important to us please stay on the line"),
     ("menu", "for english press one for spanish press two to hear"),
     ("bot", "hello i am an automated assistant calling about your account"),
