@@ -62,9 +62,12 @@ class Row:
 
 
 def bench(
-    calls: Annotated[int, typer.Option(min=1, help="Calls, one at a time.")] = 20,
+    calls: Annotated[int, typer.Option(min=0, help="Calls, one at a time.")] = 20,
     many: Annotated[str, typer.Option(help="Further runs: calls at once.")] = "2,4,8",
     plain: Annotated[int, typer.Option(help="Calls of the plain pipeline; 0: leave out.")] = 12,
+    results: Annotated[
+        str, typer.Option(help="Name of the file in build/bench that is written.")
+    ] = "calls.json",
     pictures: Annotated[
         Path | None, typer.Option(help="Draw the distribution as SVG into this folder.")
     ] = None,
@@ -90,14 +93,15 @@ def bench(
     console.print()
     console.print(latency_table(rows))
     console.print(manners_table(rows[0]))
-    console.print(waterfall_table(rows[0]))
+    for row in rows:
+        console.print(waterfall_table(row))
     ratio = ratios(rows, calls, plain)
     if ratio:
         console.print(f"Against the plain pipeline, the same {plain} callers: {ratio}")
     RESULTS.mkdir(parents=True, exist_ok=True)
     found = {"conditions": conditions, "ratios": ratio, "rows": [_row_json(row) for row in rows]}
-    (RESULTS / "calls.json").write_text(json.dumps(found, indent=1))
-    console.print(f"[dim]{conditions}[/]\nWritten to {RESULTS / 'calls.json'}")
+    (RESULTS / results).write_text(json.dumps(found, indent=1))
+    console.print(f"[dim]{conditions}[/]\nWritten to {RESULTS / results}")
     if pictures is not None:
         names = {row.name: _latencies(row.outcomes) for row in rows}
         (pictures / "latency.svg").write_text(draw_latencies(names), encoding="utf-8")
@@ -108,9 +112,10 @@ async def _bench(
 ) -> list[Row]:
     rows = []
     async with Stack(settings, carrier=True, on_step=step_printer(console)):
-        rows.append(await _run(settings, console, "alone", 1, calls))
+        if calls:
+            rows.append(await _run(settings, console, "alone", 1, calls))
         for crowd in crowds:
-            count = max(ROUND, 2 * crowd) if crowd > 2 else 12
+            count = min(ROUND, 4 * crowd)
             rows.append(await _run(settings, console, f"{crowd} at once", crowd, count))
     if plain:
         async with Stack(settings, carrier=True, plain=True, on_step=step_printer(console)):
