@@ -53,6 +53,9 @@ television or a child across the room is a voice too, but 20 dB under one at the
 NEAR_STAY: Final = 0.1
 """Under this share (−20 dB) for ``NEAR_WINDOW`` it is over."""
 
+NEAR_ONSET: Final = 0.3
+"""A chunk of speech as loud as this share (−10 dB) of the caller's loudest starts alone."""
+
 NEAR_WINDOW: Final = 5
 """Chunks, 160 ms: longer than a stop consonant's silence and most gaps between words."""
 
@@ -207,7 +210,8 @@ class SpeechDetector:
     def _while_quiet(self, probability: float, start: int) -> Started | None:
         self._onset.append((probability >= SPEECH, start))
         voiced = [begin for is_speech, begin in self._onset if is_speech]
-        if len(voiced) < ONSET_CHUNKS:
+        plain = probability >= SPEECH and 0 < NEAR_ONSET * self._near <= self._levels[-1]
+        if len(voiced) < ONSET_CHUNKS and not plain:
             return None
         self.speaking = True
         self._quiet = 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.events import CallEnded, CallStarted, FinalHeard, LineFinished, LineStarted
 from agent.evidence.bundle import read_bundle
-from agent.evidence.picture import ROW_SECONDS, draw
+from agent.evidence.picture import ROW_SECONDS, draw, draw_latencies
 from agent.evidence.recorder import Recorder
 
 
@@ -32,3 +32,18 @@ def test_all_words_and_both_voices_are_in_the_picture(tmp_path: Path) -> None:
     assert words.count("caller") == 15 // ROW_SECONDS + 1
     strokes = [path.get("d") for path in drawn.iter("{http://www.w3.org/2000/svg}path")]
     assert [bool(stroke) for stroke in strokes] == [False, True]
+
+
+def test_each_run_is_a_curve_that_ends_at_all_turns() -> None:
+    runs = {"alone": [0.3, 0.4, 0.5, 2.5], "<plain>": [1.0, 1.2], "nothing": []}
+    drawn = ElementTree.fromstring(draw_latencies(runs))  # noqa: S314 - our own
+    words = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "alone: 4 turns" in words
+    assert "<plain>: 2 turns" in words
+    curves = [
+        path.get("d", "")
+        for path in drawn.iter("{http://www.w3.org/2000/svg}path")
+        if path.get("fill") == "none"
+    ]
+    assert curves[0].count("V") == 4
+    assert curves[0].endswith("V20.0")
