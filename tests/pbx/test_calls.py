@@ -55,6 +55,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     settings = loopback_settings(
         tmp_path_factory.mktemp("c"),
         promises={"retry_first_seconds": 0.5, "uncertain_seconds": 1},
+        # Whatever else this box does, and however many calls these tests make.
+        gate={"most_load": 1_000.0, "rush_calls": 1_000},
     )
     async with Stack(settings, carrier=True) as running:
         yield running
