@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay browser clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay browser doctor-faults clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench-replay: setup  ## 20 recorded calls on a real line again, twice: are the d
 
 bench-review: setup  ## precision and recall of the review's checks on labelled calls
 	@$(BIN)/python evals/calls/bench.py
+
+doctor-faults: setup  ## plant every fault in a real house; which hop does pickup doctor name first?
+	@$(BIN)/pytest -q tests/pbx/test_doctor.py -rA --tb=line | grep -E "^(ok|WRONG) |passed|failed"
 
 format: $(STAMPS)/python  ## put the code into its one form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -31,6 +31,8 @@ GROUPS: Final = (
     "pause",
     "dialplan",
     "watch",
+    "doctor",
+    "canary",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from time import time
+from typing import Final
 from urllib.parse import urlencode
 
 import aiohttp
@@ -44,6 +45,9 @@ from agent.evaluate.twilio_wire import (
 )
 
 _log = structlog.get_logger(__name__)
+
+
+NUMBERS_API: Final = "/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json"
 
 
 class Fault(StrEnum):
@@ -85,6 +89,7 @@ class TwilioStandIn:
         step_seconds: Time from queued to sent, and from sent to delivered.
         port: 0 chooses a free one; after ``start`` the real one.
         clock: Unix time.
+        numbers: The account's numbers, and whether each sends texts; empty: any does.
     """
 
     account_sid: str
@@ -94,6 +99,7 @@ class TwilioStandIn:
     host: str = "127.0.0.1"
     port: int = 0
     clock: Callable[[], float] = time
+    numbers: dict[str, bool] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     _orders: list[_Order] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -115,6 +121,7 @@ class TwilioStandIn:
         app.router.add_post(API + ".json", self._create)
         app.router.add_get(API + ".json", self._list)
         app.router.add_get(API + "/{sid}.json", self._fetch)
+        app.router.add_get(NUMBERS_API, self._numbers)
         app.router.add_post("/control/fault", self._control_fault)
         app.router.add_post("/control/reset", self._control_reset)
         app.router.add_get("/control/inbox", self._control_inbox)
@@ -202,6 +209,15 @@ class TwilioStandIn:
         sid = request.match_info["sid"]
         found = next((m for m in self.messages if m.sid == sid), None)
         return error_response(20404) if found is None else web.json_response(found.as_json())
+
+    async def _numbers(self, request: web.Request) -> web.StreamResponse:
+        if refusal := self._unauthorized(request):
+            return refusal
+        asked = request.query.get("PhoneNumber", "")
+        sms = self.numbers.get(asked, not self.numbers)
+        known = asked in self.numbers or not self.numbers
+        row = {"phone_number": asked, "capabilities": {"sms": sms, "voice": True, "mms": False}}
+        return web.json_response({"incoming_phone_numbers": [row] if known else []})
 
     def _unauthorized(self, request: web.Request) -> web.Response | None:
         scheme, _, coded = request.headers.get("Authorization", "").partition(" ")

@@ -51,6 +51,9 @@ RING_SECONDS: Final = 60.0
 EXCHANGE_SECONDS: Final = 1.0
 """How long Asterisk's side of the conversation may take; the dialplan allows us as much."""
 
+REFUSED_FILE: Final = "gate/refused.jsonl"
+"""Below the home: one line for every call that was not taken."""
+
 CANARY_FILE: Final = "canary/due.json"
 """Below the home: the canary's call is out, and due back until the Unix time in it."""
 
@@ -200,6 +203,7 @@ class GateServer:
         decision = await self._decide(request, said)
         if decision.verdict is not Verdict.TAKE:
             log.warning("A call was not taken.", verdict=str(decision.verdict), why=decision.reason)
+            await asyncio.to_thread(self._write_down, decision)
         await request.send_command(f"SET VARIABLE GATE_REASON {decision.reason}")
         await request.send_command(f'SET VARIABLE GATE_SCRIPT "{decision.script}"')
         # Last: whoever hears only a part of this hears no verdict, and the call is taken.
@@ -237,6 +241,16 @@ class GateServer:
         decision = decide(snapshot, settings.gate)
         self._memory.note(caller, decision.verdict)
         return decision
+
+    def _write_down(self, decision: Decision) -> None:
+        path = self._settings.home / REFUSED_FILE
+        row = {"time": self._clock(), "verdict": decision.verdict, "reason": decision.reason}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            log.warning("A refused call was not written down.", error=str(error))
 
     def _local(self, now: float) -> datetime:
         zone = self._restaurant.time_zone if self._restaurant else "UTC"

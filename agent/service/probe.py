@@ -48,6 +48,7 @@ class Probe:
         deaf: The agent did not hear our tone.
         fault: What the agent says went wrong; empty if nothing.
         folder: The agent's evidence, None if the call did not reach it.
+        cause: Q.850 cause if the network ended the call before any answer.
     """
 
     by: str
@@ -56,6 +57,7 @@ class Probe:
     deaf: bool = False
     fault: str = ""
     folder: Path | None = None
+    cause: int | None = None
 
     @property
     def well(self) -> bool:
@@ -102,10 +104,10 @@ async def probe_call(settings: Settings, number: str = "") -> Probe:
     """
     called = (number or settings.trunk.number).lstrip("+")
     endpoint = f"Local/{called}@from-trunk/n"
-    return await test_call(settings, endpoint, {"PROBE": "yes"}, ANSWER_SECONDS)
+    return await own_call(settings, endpoint, {"PROBE": "yes"}, ANSWER_SECONDS)
 
 
-async def test_call(
+async def own_call(
     settings: Settings, endpoint: str, variables: dict[str, str], within: float
 ) -> Probe:
     """Place a call of our own to ``endpoint`` and return what it met; raises as probe_call.
@@ -123,14 +125,14 @@ async def test_call(
             await caller.dial(endpoint, variables)
             await _stay(caller, within)
             heard = _loud_seconds(caller)
-            answered = caller.answered
+            answered, cause = caller.answered, caller.cause
         finally:
             with contextlib.suppress(PickupError):
                 await caller.close()
     folder = await _evidence(settings, known)
     if folder is None:
         by = "fallback" if answered is not None else "nobody"
-        return Probe(by, answered, heard)
+        return Probe(by, answered, heard, cause=cause)
     how = read_card(folder).get("ended") or {}
     reason = str(how.get("reason", "not closed"))
     fault = "" if reason in ("probe", "canary") else reason

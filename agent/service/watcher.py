@@ -14,8 +14,9 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -24,22 +25,20 @@ from agent.phone.watch import Sign, Watch
 from agent.promises.files import put_file
 from agent.restaurant import load_restaurant
 from agent.service.alerts import Alerts
+from agent.service.canary import sing
 from agent.service.voicemail import Collector, waiting
+from agent.service.watch_state import LATE_VOICEMAIL_SECONDS, STATE_SECONDS, state_file
 from agent.settings import Settings
 
 log = structlog.get_logger()
 
-STATE_FILE: Final = "watch.json"
-
 VOICEMAIL_SECONDS: Final = 2.0
-STATE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 10.0
+CANARY_SECONDS: Final = 20.0
+"""How often it is looked whether the canary is due; its times are full minutes."""
 
 LEAST_DISK: Final = 500 * 1024 * 1024
 """Bytes free: some 80 hours of both sides of calls; below it people are told."""
-
-LATE_VOICEMAIL_SECONDS: Final = 600.0
-"""A voicemail that waits longer than this is not being passed on."""
 
 
 class Watcher:
@@ -59,6 +58,7 @@ class Watcher:
         self._signs: asyncio.Queue[Sign] = asyncio.Queue()
         self._watch = Watch(settings.pbx, self._signs.put_nowait)
         self._began = clock()
+        self._sang = ""
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT."""
@@ -72,6 +72,7 @@ class Watcher:
                 "alerts": self._tell(),
                 "voicemail": _every(VOICEMAIL_SECONDS, self._collect),
                 "look": _every(LOOK_SECONDS, self._look),
+                "canary": _every(CANARY_SECONDS, self._canary),
                 "state": _every(STATE_SECONDS, self._write_state),
             }.items()
         ]
@@ -108,6 +109,16 @@ class Watcher:
         said = f"{len(late)} voicemail messages wait to be passed on."
         self._signs.put_nowait(Sign("voicemail.passed_on", not late, said))
 
+    async def _canary(self) -> None:
+        """Send the canary at its times, once each."""
+        now = datetime.fromtimestamp(self._clock(), ZoneInfo(self._restaurant.time_zone))
+        due = f"{now:%Y-%m-%d %H:%M}"
+        if f"{now:%H:%M}" not in self._settings.canary.at or due == self._sang:
+            return
+        self._sang = due
+        song = await sing(self._settings, self._clock)
+        self._signs.put_nowait(Sign("canary.sings", song.well, song.sentence))
+
     async def _agent_answers(self) -> Sign:
         agent = self._settings.agent
         try:
@@ -133,7 +144,7 @@ class Watcher:
             "asterisk_restarts": counts.restarts,
             "faults": {name: asdict(fault) for name, fault in self._alerts.open.items()},
         }
-        await asyncio.to_thread(put_file, self._settings.home / STATE_FILE, row)
+        await asyncio.to_thread(put_file, state_file(self._settings.home), row)
 
 
 async def _every(pause: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -143,8 +154,3 @@ async def _every(pause: float, work: Callable[[], Awaitable[None]]) -> None:
         except (OSError, PickupError) as error:
             log.error("A part of the watch failed and is tried again.", error=str(error))
         await asyncio.sleep(pause)
-
-
-def state_file(home: Path) -> Path:
-    """Return where a watcher of this home writes what it knows."""
-    return home / STATE_FILE

@@ -265,8 +265,8 @@ def test_the_pbx_has_no_way_to_dial(pbx: AsteriskServer) -> None:
     assert "[ Context 'from-trunk'" in dialplan
     assert not re.search(DIALS_OUT, dialplan), re.search(DIALS_OUT, dialplan)
     # Every way on from one context leads to another of these.
-    goes_to = set(re.findall(r"(?:Goto\(|[?:])([a-z-]+),s,1", dialplan))
-    assert goes_to == {"who", "gate", "agent", "after", "fallback"}
+    goes_to = set(re.findall(r"(?:Goto\(|[?:])(\$\{TAKE\}|[a-z-]+),s,1", dialplan))
+    assert goes_to == {"who", "gate", "${TAKE}", "after", "fallback"}
     assert "REFER" not in pbx.command("module show like res_pjsip_refer")
 
 

@@ -20,6 +20,9 @@ from agent.settings import CHECKOUT, Settings
 SOURCE: Final = CHECKOUT / "dialplan"
 TEMPLATE: Final = CHECKOUT / "asterisk" / "pbx" / "extensions.conf"
 
+NO_DIALPLAN: Final = frozenset({"pjsip.conf", "modules.conf", "manager.conf", "logger.conf"})
+"""Files in ``local/`` that Asterisk reads from there, at a start."""
+
 
 def deployed(settings: Settings) -> Path:
     """Return the folder of the copy that Asterisk reads."""
@@ -87,7 +90,7 @@ def put(settings: Settings, *, source: Path = SOURCE) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "local").mkdir(parents=True, mode=0o700)
     for folder, to in ((source, draft), (local(settings), draft / "local")):
-        for file in folder.glob("*.conf"):
+        for file in _own(folder):
             shutil.copyfile(file, to / file.name)
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -112,7 +115,7 @@ def changed(settings: Settings, *, source: Path = SOURCE) -> list[str]:
     copy = deployed(settings)
     found = []
     for folder, to in ((source, copy), (local(settings), copy / "local")):
-        names = {f.name for f in folder.glob("*.conf")} | {f.name for f in to.glob("*.conf")}
+        names = {file.name for file in (*_own(folder), *_own(to))}
         found += [
             shown(folder / name, settings)
             for name in sorted(names)
@@ -127,6 +130,10 @@ def shown(path: Path, settings: Settings) -> str:
         if path.resolve().is_relative_to(folder):
             return str(path.resolve().relative_to(folder))
     return str(path)
+
+
+def _own(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("*.conf") if file.name not in NO_DIALPLAN]
 
 
 def _text(path: Path) -> str:
