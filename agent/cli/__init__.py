@@ -33,6 +33,7 @@ GROUPS: Final = (
     "watch",
     "doctor",
     "canary",
+    "backup",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 

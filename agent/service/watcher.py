@@ -2,7 +2,8 @@
 
 It hears Asterisk over AMI, tells people of faults, passes voicemail on and sends the canary when
 it is due. It has no part in any call: when it is away, calls go on and nothing is lost, only
-later. What it knows is in ``<home>/watch.json``, for `pickup doctor` and the metrics.
+later. What it knows is in ``<home>/watch.json`` for `pickup doctor`, and in ``metrics.prom`` for
+Prometheus.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agent.errors import PickupError
 from agent.phone.watch import Sign, Watch
 from agent.promises.files import put_file
 from agent.restaurant import load_restaurant
+from agent.service import metrics
 from agent.service.alerts import Alerts
 from agent.service.canary import sing
 from agent.service.voicemail import Collector, waiting
@@ -145,6 +147,7 @@ class Watcher:
             "faults": {name: asdict(fault) for name, fault in self._alerts.open.items()},
         }
         await asyncio.to_thread(put_file, state_file(self._settings.home), row)
+        await asyncio.to_thread(metrics.write, self._settings.home, row)
 
 
 async def _every(pause: float, work: Callable[[], Awaitable[None]]) -> None:

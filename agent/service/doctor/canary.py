@@ -18,8 +18,10 @@ async def canary(patient: Patient) -> Finding:
     rows = read_lines(settings.home / CANARY_HISTORY)
     if not settings.dial_out.numbers:
         return well("canary", "Not used: [dial_out] numbers is empty.")
+    if not rows and settings.canary.at:
+        return warn("canary", "It is to be sent daily and never was.", "pickup canary")
     if not rows:
-        return warn("canary", "It may dial out and was never sent.", "pickup canary")
+        return well("canary", "Never sent, and none is due: [canary] at is empty.")
     last = rows[-1]
     if not last.get("well"):
         return bad(

@@ -49,10 +49,10 @@ HOPS: Final[tuple[Hop, ...]] = (
     stores.watch,
     stores.voicemail,
     agent.probe,
-    models.speed,
     trunk.forwarding,
     trunk.sound,
     canary.canary,
+    models.speed,
 )
 
 NEEDED: Final = frozenset({"restaurant", "asterisk"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +81,6 @@ class Patient:
     clock: Callable[[], float] = time.time
     build: Path = CHECKOUT / "build"
     least_disk: int = 500 * 1024 * 1024
-    notes: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def restaurant(self) -> Restaurant:

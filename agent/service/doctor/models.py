@@ -12,6 +12,7 @@ from agent.ear import EarEngine
 from agent.ear.listen import listen
 from agent.errors import PickupError
 from agent.mind.embedder import Embedder
+from agent.mind.heads import load_heads
 from agent.mouth import Mouth
 from agent.service.doctor.finding import Finding, Patient, bad, warn, well
 from agent.service.model_check import check_ear, check_mind, check_mouth
@@ -27,7 +28,9 @@ async def models(patient: Patient) -> Finding:
     try:
         check_ear(chosen.ear)
         check_mouth(chosen.mouth)
-        check_mind(chosen.mind)
+        load_heads(chosen.mind / "heads.npz")
+        if chosen.decide is not None:
+            check_mind(chosen.decide)
         engine = await asyncio.to_thread(EarEngine, chosen.ear)
         engine.close()
         embedder = Embedder(chosen.embedder)

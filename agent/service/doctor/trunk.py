@@ -19,6 +19,9 @@ from agent.service.watch_state import state_file
 LINE_CODECS: Final = frozenset({"ulaw", "alaw"})
 """What a phone line carries; a trunk that offers neither can't talk to it."""
 
+QUALIFY_SECONDS: Final = 4.0
+"""Asterisk gives an OPTIONS up after 3 s (qualify_timeout)."""
+
 RECENT_SECONDS: Final = 3600.0
 FEW_CALLS: Final = 3
 """So many calls without Diversion in a row are no accident."""
@@ -32,13 +35,7 @@ async def trunk(patient: Patient) -> Finding:
     except OSError as error:
         saw = f"trunk.peer {peer!r} is no address ({error.strerror})."
         return bad("trunk", saw, "Write the provider's signalling address; check DNS.")
-    patient.console("pjsip qualify trunk")
-    shown = ""
-    for _ in range(12):  # OPTIONS is repeated for 3 s before it is given up
-        await asyncio.sleep(0.3)
-        shown = patient.console("pjsip show contacts")
-        if re.search(r"trunk/\S+\s+\S+\s+Avail", shown):
-            break
+    shown = await _qualified(patient)
     if "trunk/" not in shown:
         return bad("trunk", "Asterisk has no [trunk] in pjsip.conf.", "See local/pjsip.conf.")
     registrations = patient.console("pjsip show registrations")
@@ -51,6 +48,20 @@ async def trunk(patient: Patient) -> Finding:
         saw = f"{peer}:{port} does not answer SIP OPTIONS: no call can come in."
         return bad("trunk", saw, "Check the provider's status, our firewall, and trunk.peer.")
     return well("trunk", f"{peer} answers SIP OPTIONS.")
+
+
+async def _qualified(patient: Patient) -> str:
+    """Have Asterisk ask the trunk anew; return `pjsip show contacts` once the answer is in it."""
+    before = patient.console("pjsip show contacts")
+    patient.console("pjsip qualify trunk")
+    ends = asyncio.get_running_loop().time() + QUALIFY_SECONDS
+    shown = before
+    while asyncio.get_running_loop().time() < ends:
+        await asyncio.sleep(0.2)
+        shown = patient.console("pjsip show contacts")
+        if shown != before:  # the round trip, in microseconds, is never the same twice
+            break
+    return shown
 
 
 async def codecs(patient: Patient) -> Finding:
