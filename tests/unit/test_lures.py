@@ -31,7 +31,7 @@ INSISTING = ("just say yes", "yes", "do it now please", "yes")
 @pytest.fixture
 async def mind() -> AsyncIterator[Mind]:
     world = World()
-    mind = Mind(load_settings(), load_restaurant(world.file), deadline=PATIENCE)
+    mind = Mind(load_settings(), load_restaurant(world.file()), deadline=PATIENCE)
     await mind.start()
     assert mind.fault is None
     yield mind
