@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate bench-replay browser doctor-faults clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate eval bench-replay browser doctor-faults clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ unit: setup
 
 gate: setup  ## every case by text: nothing that passed may fail (evals/baseline.json)
 	@$(BIN)/pickup eval --gate --junit build/eval/text.xml --page build/eval/text.html
+
+eval: setup  ## every case by every driver, each with a page in build/eval to look at
+	@for driver in $$($(BIN)/python -c "from agent.evaluate.runner import DRIVERS; print(*DRIVERS)"); do \
+	  $(BIN)/pickup eval --driver $$driver --page build/eval/$$driver.html --junit build/eval/$$driver.xml || exit; done
 
 browser: setup $(STAMPS)/browser
 	@$(BIN)/pytest tests/browser

@@ -17,8 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.evaluate import script as caller_script
 from agent.evaluate.calls import run_calls
+from agent.evaluate.line_sound import RATE
+from agent.evaluate.script import CALLERS
 from agent.evidence.recorder import CALL_FILE, EVENTS_FILE, RESTAURANT_FILE
+from agent.evidence.wav import Sound, write_wav
 from agent.service.ports import loopback_settings
 from agent.service.stack import Stack
 from agent.settings import CHECKOUT, Models, Settings
@@ -26,6 +30,7 @@ from agent.settings import CHECKOUT, Models, Settings
 HERE = Path(__file__).resolve().parent
 STORIES = HERE / "stories"
 VOICE = "slt"
+PITCH = "Hello, this is an important message about your Google business listing."
 TRANSFER = """[[facts]]
 id = "transfer"
 asked = ["can you transfer me to a person", "I want to talk to somebody", "can I speak to someone"]
@@ -75,6 +80,20 @@ def worse_worlds(folder: Path) -> Path:
     return folder
 
 
+def callers_with_the_pitch(folder: Path) -> Path:
+    """Copy ``evals/callers`` and add the sales call's line, which needs flite to be spoken."""
+    shutil.copytree(CALLERS, folder)
+    sys.path.insert(0, str(CALLERS))
+    from make import finished, spoken, trimmed
+
+    clip, first, last = finished(trimmed(spoken("flite", ["-voice", VOICE], PITCH)))
+    write_wav(folder / "voices" / VOICE / "listing.wav", Sound(RATE, clip.reshape(-1, 1)))
+    listing = json.loads((folder / "clips.json").read_text("utf-8"))
+    listing["clips"][f"{VOICE}/listing"] = {"first_voiced": first, "last_voiced": last}
+    (folder / "clips.json").write_text(json.dumps(listing), "utf-8")
+    return folder
+
+
 def script(folder: Path, name: str) -> str:
     """Write a caller's script; returns its path."""
     turns = "".join(f"[[turns]]\nsay = {json.dumps(lines)}\n" for lines in SCRIPTS[name])
@@ -87,6 +106,7 @@ async def record(names: list[str]) -> None:
     """Record the stories of these names, one after the other."""
     with tempfile.TemporaryDirectory(prefix="s-") as temporary:
         home = Path(temporary)
+        caller_script.CALLERS = callers_with_the_pitch(home / "callers-said")
         settings = loopback_settings(
             home,
             models=Models(mind=worse_mind(home / "mind")),
