@@ -24,12 +24,16 @@ from agent.evaluate.junit import write_junit
 from agent.evaluate.page import write_page
 from agent.evaluate.results import Played, Spoke, Status, tally
 from agent.evaluate.runner import DRIVERS, Journal, Plan, play_all
+from agent.service.asterisk import AsteriskServer
+from agent.service.exchange import exchange_settings
 from agent.service.logs import configure_logs
-from agent.settings import CHECKOUT, load_settings
+from agent.settings import CHECKOUT, Settings, load_settings
 
 EXIT_FAILED: Final = 1
 EXIT_ERRORED: Final = 2
 JOURNALS: Final = CHECKOUT / "build" / "eval"
+PATIENCE: Final = {"text": 120.0, "audio": 600.0, "phone": 900.0}
+"""Seconds that a run may take by each driver; then its worker hangs and is killed."""
 
 out = Console(highlight=False)
 
@@ -90,9 +94,12 @@ def register(app: typer.Typer) -> None:
         if not runs and not loaded.errors:
             raise typer.BadParameter(f"no case is named like {only!r}")
         settings = load_settings()
-        plan = Plan(settings, driver, worlds, repeat, jobs or os.cpu_count() or 1)
         inputs = inputs_of(settings, worlds, runs, driver)
-        played = _play(runs, plan, inputs_hash(inputs, repeat=repeat), resume, quiet=as_json)
+        with _network(settings, driver) as there:
+            workers = 1 if driver == "phone" else jobs or os.cpu_count() or 1
+            patience = PATIENCE[driver] * repeat
+            plan = Plan(there, driver, worlds, repeat, workers, patience)
+            played = _play(runs, plan, inputs_hash(inputs, repeat=repeat), resume, quiet=as_json)
         decision = decide(played, read_baseline(baseline), inputs) if gate and not update else None
         if junit:
             write_junit(played, junit, driver)
@@ -109,6 +116,17 @@ def register(app: typer.Typer) -> None:
         if update:
             _accept(played, inputs, baseline, whole=paths is None and not only)
         raise typer.Exit(_status(played, decision, broken=bool(loaded.errors)))
+
+
+@contextmanager
+def _network(settings: Settings, driver: str) -> Iterator[Settings]:
+    """Yield the settings to play with; by phone, with a carrier and a PBX running meanwhile."""
+    if driver != "phone":
+        yield settings
+        return
+    there = exchange_settings(settings, settings.home / "eval")
+    with AsteriskServer("pbx", there), AsteriskServer("carrier", there):
+        yield there
 
 
 def write_schema() -> None:

@@ -17,6 +17,7 @@ from agent.errors import PhoneError
 from agent.evaluate.engines import Engines, ServedCall, Setup
 from agent.evaluate.line import Line, LiveCaller
 from agent.phone import CallLeg, GateServer, PhoneServer
+from agent.restaurant import load_restaurant
 
 ANONYMOUS: Final = "+13165550189"
 """The number behind a call whose caller is withheld or unknown; the trunk hides it."""
@@ -48,6 +49,7 @@ class PhoneLine:
         """
         settings = self._engines.settings
         restaurant = self._engines.parts.restaurant
+        number = load_restaurant(settings.restaurant).public_number  # the carrier knows this one
         async with contextlib.AsyncExitStack() as stack:
             server = PhoneServer(settings, self._serve)
             await server.start()
@@ -55,7 +57,7 @@ class PhoneLine:
             gate = GateServer(settings, server, restaurant)
             await gate.start()
             stack.push_async_callback(gate.stop)
-            self._line = await stack.enter_async_context(Line(settings, restaurant.public_number))
+            self._line = await stack.enter_async_context(Line(settings, number))
             self._exit = stack.pop_all()
         return self
 

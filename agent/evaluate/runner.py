@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import multiprocessing
 import time
 from collections import deque
@@ -19,8 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+import structlog
+
 from agent.evaluate.case import WORLDS, Run
 from agent.evaluate.results import Played, Status, not_played
+from agent.evaluate.sound_driver import AudioDriver, PhoneDriver
 from agent.evaluate.text import Result, TextDriver, played
 from agent.settings import Settings
 
@@ -50,7 +54,11 @@ class Driver(Protocol):
 DriverMaker = Callable[[Settings, Path], Driver]
 """Makes a driver of the settings and the folder of restaurant files."""
 
-DRIVERS: Final[dict[str, DriverMaker]] = {"text": TextDriver}
+DRIVERS: Final[dict[str, DriverMaker]] = {
+    "text": TextDriver,
+    "audio": AudioDriver,
+    "phone": PhoneDriver,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +239,7 @@ class _Pool:
 
 def _work(pipe: Connection, plan: Plan) -> None:
     """Play what comes through ``pipe`` until it is closed; the life of a worker."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(pipe, plan))
 

@@ -7,7 +7,7 @@ derail it: the next thing is done when the reply is over, however long it is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -123,6 +123,7 @@ class Floor:
         steps: The same, where a tool and the news of it count as one.
         begun: Lines that began to be heard.
         noticed: Times the agent took notice of the caller: turns ended, keys pressed.
+        told: What was heard of the agent's lines since the caller last did something.
     """
 
     def __init__(self) -> None:
@@ -131,7 +132,7 @@ class Floor:
         self.steps = 0
         self.begun = 0
         self.noticed = 0
-        self.last_line = ""
+        self.told = ""
         self._owed = 0
         self._tool = False
         self._deciding = True
@@ -148,10 +149,10 @@ class Floor:
                     self._owed += bool(event.sentences)
                 case LineStarted():
                     self.begun += 1
-                    self.last_line = event.text
                     # Nobody decided this one: it bridges the wait for a tool.
                     self._owed += event.text == Phrase.ONE_MOMENT.value
                 case LineFinished():
+                    self.told = f"{self.told} {event.heard}".strip()
                     self._owed = max(0, self._owed - 1)
                 case TurnEnded():
                     self._deciding = True
@@ -194,10 +195,9 @@ class Talk:
     answered: float | None
 
 
-NextDeed = Callable[[Floor], Deed | None]
+NextDeed = Callable[[Floor], Awaitable[Deed | None]]
 """Returns what the caller does next, or None when there is nothing left to do. It is asked
-when the deed before is done, and again at the end of the agent's line for a caller who makes
-up their mind by what they heard."""
+when the deed before is done; of a caller who listens, at the end of the agent's line."""
 
 
 async def talk(
@@ -207,6 +207,7 @@ async def talk(
     *,
     limit: float,
     ends: str = "agent",
+    listens: bool = False,
 ) -> Talk:
     """Play a caller to the end of the call.
 
@@ -216,8 +217,9 @@ async def talk(
         events: Returns the agent's events that are new since the last time.
         limit: The caller hangs up after so many seconds of line time.
         ends: ``caller``: hangs up when there is nothing left to do.
+        listens: The caller makes up their mind when they have heard the agent out.
     """
-    caller = _Caller(live, next_deed)
+    caller = _Caller(live, next_deed, listens=listens)
     reason = ""
     async with live:
         async for slot in live.slots():
@@ -234,11 +236,12 @@ async def talk(
 
 
 class _Caller:
-    def __init__(self, live: Live, next_deed: NextDeed) -> None:
+    def __init__(self, live: Live, next_deed: NextDeed, *, listens: bool) -> None:
         self.floor = Floor()
         self.marks: list[Mark] = []
         self._live = live
         self._next = next_deed
+        self._listens = listens
         self._deed: Deed | None = None
         self._asked = False
         self._loud = 0
@@ -259,7 +262,9 @@ class _Caller:
             self._done_at = slot.at
             return False
         if not self._asked:
-            self._deed, self._asked = self._next(self.floor), True
+            if self._listens and not self._over(slot.at, QUIET_SECONDS):
+                return False
+            self._deed, self._asked = await self._next(self.floor), True
         deed = self._deed
         if deed is None:
             return hang_up_after and self._over(slot.at, PATIENCE_SECONDS)
@@ -301,6 +306,7 @@ class _Caller:
         self._last, self._done_at, self._asked = deed, at, False
         self._replies, self._begun = self.floor.replies, self.floor.begun
         self._noticed, self._lines = self.floor.noticed, []
+        self.floor.told = ""
         if deed.hangs_up:
             return True
         for digit in deed.keys:
@@ -313,4 +319,8 @@ class _Caller:
 def sequence(deeds: Sequence[Deed]) -> NextDeed:
     """Return a caller who does ``deeds``, one after the other, whatever is said."""
     left = iter(deeds)
-    return lambda floor: next(left, None)
+
+    async def next_deed(floor: Floor) -> Deed | None:
+        return next(left, None)
+
+    return next_deed

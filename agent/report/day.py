@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,8 @@ from agent.review.reviewer import read_review, review_bundle
 from agent.review.schema import REVIEW_FILE, BusinessEventKind, Review
 
 _FILES: Final = (CALL_FILE, EVENTS_FILE, PROMISES_FILE, REVIEW_FILE)
+
+_TOKEN: Final = re.compile(r"\s*#[0-9a-z]{8}n?$")
 
 DELIVERED: Final = frozenset({"delivered", "read"})
 FAILED: Final = frozenset({"undelivered", "failed", "canceled"})
@@ -213,7 +216,10 @@ class Reports:
             at = datetime.fromtimestamp(note.time, UTC).astimezone(self._zone)
             if at.date() == day:
                 state = states.get(note.promise, "")
-                yield Message(at, masked(note.text), note.promise, state)
+                words = _TOKEN.sub(
+                    "", note.text
+                )  # a token is for the carrier's list, not for people
+                yield Message(at, masked(words), note.promise, state)
 
     def _line(self, folder: Path) -> CallLine:
         signature = tuple(_changed(folder / name) for name in _FILES)
