@@ -14,7 +14,7 @@ from typing import Final
 
 from agent.mouth.numbers import LARGEST, cardinal, digits, ordinal, pairs
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raise when a change here, or of level and trimming, should re-speak every kept phrase."""
 
 # ── cleaning ────────────────────────────────────────────────────────────────────────────

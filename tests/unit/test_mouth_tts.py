@@ -13,6 +13,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.audio import FRAME_BYTES, SAMPLE_BYTES, SAMPLE_RATE, seconds
@@ -50,7 +51,8 @@ async def test_a_line_is_spoken_unit_by_unit_in_whole_frames_at_the_level_of_the
     assert all(len(chunk) % FRAME_BYTES == 0 for chunk in chunks)
     sound = b"".join(chunks)
     assert 3 < seconds(sound) < 8
-    assert abs(level.speech_level(sound) - level.TARGET_LEVEL) < 2
+    assert abs(level.heard_level(sound) - level.TARGET_LEVEL) < 2
+    assert np.abs(level.samples(sound)).max() < 0.8, "nothing is clipped"
     lead = level.samples(sound)[: round(0.02 * SAMPLE_RATE)]
     assert abs(lead).max() > 0.001, "speech must begin in the first frame"
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -169,24 +170,34 @@ def compare(voices: dict[str, Path], flite: Path) -> dict[str, dict[str, float]]
         speakers[name], report[name] = by_piper(voice, lines)
     speakers["espeak-ng"], report["espeak-ng"] = by_espeak(lines), {}
     wrong: dict[tuple[str, str], NDArray[np.float64]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        hear = recogniser(lines, Path(folder))
+    with ProcessPoolExecutor() as pool:
+        jobs = {
+            (name, band): pool.submit(_wrong_words, lines, sounds, band)
+            for name, sounds in speakers.items()
+            for band in BANDS
+        }
         for name, sounds in speakers.items():
             if name != TEACHER:
-                far = [distance(*pair) for pair in zip(teacher, sounds, strict=True)]
+                far = list(pool.map(distance, teacher, sounds, chunksize=8))
                 for key in far[0]:
                     some = np.array([item[key] for item in far])
                     report[name] |= {key: some.mean(), f"{key} error": _standard_error(some)}
-            for band, channel in BANDS.items():
-                heard = [hear(channel(sound)) for sound in sounds]
-                pairs = zip(lines, heard, strict=True)
-                wrong[name, band] = np.array([errors(words_of(line), some) for line, some in pairs])
+            for band in BANDS:
+                wrong[name, band] = jobs[name, band].result()
                 report[name] |= _word_errors(band, lines, wrong[name, band], wrong[TEACHER, band])
             print(_row(name, report[name]), flush=True)
     return {
         name: {key: round(float(value), 4) for key, value in figures.items()}
         for name, figures in report.items()
     }
+
+
+def _wrong_words(lines: Sequence[str], sounds: Sequence[Sound], band: str) -> NDArray[np.float64]:
+    """Return how many words of each line were heard wrongly; runs in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        hear = recogniser(lines, Path(folder))
+        heard = [hear(BANDS[band](sound)) for sound in sounds]
+    return np.array([errors(words_of(line), some) for line, some in zip(lines, heard, strict=True)])
 
 
 def _standard_error(values: NDArray[np.float64]) -> float:

@@ -25,6 +25,9 @@ from vocoder import Vocoder
 
 NOISE_SCALE = 0.667
 """Piper's default; the voice's noise is as strong as Flite's there."""
+LENGTH_SCALE = 1.03
+"""Over sentences like those it learned from, durations are right on average; lines with rarer words
+came out 2.7 % short."""
 _PITCH_RANGE = (60.0, 400.0)
 _LAST_FRAMES = 8.0
 """The closing symbol lasts at least 40 ms: the last sound needs that to die away."""
@@ -65,7 +68,6 @@ class Voice(nn.Module):
             scales: Noise, length, and one that is not used, [3].
         """
         ids = symbols[:, : input_lengths[0]][:, ::2]
-        states = self.net.encode(ids)
         wanted = (torch.exp(self.net.time(ids)[0]) - 1).clamp(min=0.0)
         wanted = wanted * (self.stretch[ids[0]] * scales[1])[:, None]
         # Rounding the ends, not the lengths, keeps the sum right.
@@ -76,7 +78,8 @@ class Voice(nn.Module):
         middles = float(FRAMES_IN_STEP) * torch.arange(steps) + 0.5
         state = (ends[None] <= middles[:, None]).long().sum(1).clamp(max=ends.shape[0] - 1)
         at = places(middles, state, Bounds.of(ends, self.net.breaks[ids[0]]))
-        drawn = self.net.decode(states[0][state][None], at[None])[0]
+        states = self.net.encode(ids)[0]
+        drawn = self.net.decode(states[state][None], at[None])[0]
         values = drawn.reshape(-1, self.net.mean.shape[0]) * self.net.deviation + self.net.mean
         f0 = torch.exp(values[:, LOG_F0]).clamp(*_PITCH_RANGE)
         voiced = (values[:, VOICED] > 0).float()
@@ -152,7 +155,7 @@ def configuration() -> dict[str, Any]:
         "num_symbols": SYMBOLS,
         "num_speakers": 1,
         "speaker_id_map": {},
-        "inference": {"noise_scale": NOISE_SCALE, "length_scale": 1.0, "noise_w": 0.8},
+        "inference": {"noise_scale": NOISE_SCALE, "length_scale": LENGTH_SCALE, "noise_w": 0.8},
         "hop_length": HOP,
         "vowel_clusters": [list(cluster) for cluster in CLUSTERS],
         "phoneme_id_map": symbol_ids(),
