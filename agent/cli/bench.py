@@ -62,9 +62,9 @@ class Row:
 
 
 def bench(
-    calls: Annotated[int, typer.Option(min=0, help="Calls, one at a time.")] = 20,
+    calls: Annotated[int, typer.Option(min=0, help="Calls, one at a time.")] = 16,
     many: Annotated[str, typer.Option(help="Further runs: calls at once.")] = "2,4,8",
-    plain: Annotated[int, typer.Option(help="Calls of the plain pipeline; 0: leave out.")] = 12,
+    plain: Annotated[int, typer.Option(help="Calls of the plain pipeline; 0: leave out.")] = 8,
     results: Annotated[
         str, typer.Option(help="Name of the file in build/bench that is written.")
     ] = "calls.json",
