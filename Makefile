@@ -37,9 +37,10 @@ unit: setup
 gate: setup  ## every case by text: nothing that passed may fail (evals/baseline.json)
 	@$(BIN)/pickup eval --gate --junit build/eval/text.xml --page build/eval/text.html
 
-eval: setup  ## every case by every driver, each with a page in build/eval to look at
-	@for driver in $$($(BIN)/python -c "from agent.evaluate.runner import DRIVERS; print(*DRIVERS)"); do \
-	  $(BIN)/pickup eval --driver $$driver --page build/eval/$$driver.html --junit build/eval/$$driver.xml || exit; done
+eval: setup  ## every case by text, the pilot's from ear to mouth and by phone; pages in build/eval
+	@$(BIN)/pickup eval --page build/eval/text.html
+	@for driver in audio phone; do \
+	  $(BIN)/pickup eval evals/cases/pilot.yaml --driver $$driver --page build/eval/$$driver.html || exit; done
 
 browser: setup $(STAMPS)/browser
 	@$(BIN)/pytest tests/browser

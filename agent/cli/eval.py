@@ -89,7 +89,9 @@ def register(app: typer.Typer) -> None:
             return
         if driver not in DRIVERS:
             raise typer.BadParameter(f"there is no driver {driver!r}: {', '.join(DRIVERS)}")
-        loaded = read_cases(paths or (CASES,))
+        with _unknown_if_unreadable():
+            loaded = read_cases(paths or (CASES,))
+            accepted = read_baseline(baseline) if gate and not update else None
         runs = [run for case in loaded.cases if only in case.case for run in case.runs()]
         if not runs and not loaded.errors:
             raise typer.BadParameter(f"no case is named like {only!r}")
@@ -100,7 +102,7 @@ def register(app: typer.Typer) -> None:
             patience = PATIENCE[driver] * repeat
             plan = Plan(there, driver, worlds, repeat, workers, patience)
             played = _play(runs, plan, inputs_hash(inputs, repeat=repeat), resume, quiet=as_json)
-        decision = decide(played, read_baseline(baseline), inputs) if gate and not update else None
+        decision = decide(played, accepted, inputs) if accepted else None
         if junit:
             write_junit(played, junit, driver)
         if page:
@@ -116,6 +118,16 @@ def register(app: typer.Typer) -> None:
         if update:
             _accept(played, inputs, baseline, whole=paths is None and not only)
         raise typer.Exit(_status(played, decision, broken=bool(loaded.errors)))
+
+
+@contextmanager
+def _unknown_if_unreadable() -> Iterator[None]:
+    """Say what can't be read, and exit as one who could not tell."""
+    try:
+        yield
+    except CaseError as error:
+        Console(stderr=True).print(f"[red]{error.code}:[/red] {escape(str(error))}")
+        raise typer.Exit(EXIT_ERRORED) from error
 
 
 @contextmanager

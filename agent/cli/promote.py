@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,8 @@ from rich.syntax import Syntax
 from agent.errors import CaseError
 from agent.evaluate.case import WORLDS
 from agent.evaluate.promote import HEARD, PROMOTED, Promotion, promote, write_case, write_recording
+from agent.evaluate.results import Status
+from agent.evaluate.sound_driver import AudioDriver
 from agent.evaluate.text import TextDriver
 from agent.evidence.bundle import Bundle, find_bundle, read_bundle
 from agent.review.reviewer import review_call
@@ -55,17 +58,28 @@ def promote_call(
     chosen = _chosen(review.flags, flag, bundle.id)
     if chosen.kind in HEARD and not audio:
         raise CaseError(
-            f"{chosen.kind} is of sound.", remedy="Add --audio, and play the case by phone."
+            f"{chosen.kind} is of sound.", remedy="Add --audio: it is played with the recording."
         )
 
     async def made() -> Promotion:
-        async with TextDriver(settings, worlds) as driver:
-            return await promote(bundle, chosen, driver, worlds)
+        if chosen.kind not in HEARD:
+            async with TextDriver(settings, worlds) as driver:
+                return await promote(bundle, chosen, driver, worlds)
+        with tempfile.TemporaryDirectory() as folder:
+            recording = Path(folder) / "caller.wav"
+            write_recording(bundle, recording)
+            async with AudioDriver(settings, worlds) as ears:
+                return await promote(bundle, chosen, ears, worlds, recording)
 
     done = asyncio.run(made())
-    if not done.fails and chosen.kind not in HEARD:
+    if done.result.status is Status.ERRORED:
+        raise CaseError(f"It could not be played: {done.result.faults[0]}")
+    if not done.fails:
         out.print(f"[yellow]It does not fail now[/yellow]: {chosen.kind}, “{escape(chosen.quote)}”")
-        out.print("It is fixed already, or was heard, not said. Nothing was written.")
+        out.print(
+            "It is fixed already, or it needs what the call had: a busy box, a bad line "
+            "(`pickup replay` puts the caller back on one). Nothing was written."
+        )
         raise typer.Exit(1)
     _write(done, bundle, out_folder, audio=audio)
 

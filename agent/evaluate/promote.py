@@ -65,7 +65,9 @@ class Promotion:
     note: str = ""
 
 
-async def promote(bundle: Bundle, flag: Flag, driver: Driver, worlds: Path) -> Promotion:
+async def promote(
+    bundle: Bundle, flag: Flag, driver: Driver, worlds: Path, recording: Path | None = None
+) -> Promotion:
     """Return a case that fails as the call did, as short as it can be.
 
     Args:
@@ -73,6 +75,7 @@ async def promote(bundle: Bundle, flag: Flag, driver: Driver, worlds: Path) -> P
         flag: What was wrong with it.
         driver: Plays the case with the agent as it is now.
         worlds: Folder of restaurant files.
+        recording: The caller's voice, see `write_recording`; flags of sound are played with it.
 
     Raises:
         CaseError: No case can be made of it; the remedy says what to do instead.
@@ -95,8 +98,9 @@ async def promote(bundle: Bundle, flag: Flag, driver: Driver, worlds: Path) -> P
     total = len(deeds)
     if flag.kind in HEARD:
         case["drivers"] = ["audio", "phone"]
-        result = await driver.play(_run(case))
-        return Promotion(case, result, result.status is Status.FAILED, (total, len(case["talk"])))
+        heard = {**case, "caller": {"recording": str(recording or "")}}
+        result = await driver.play(_run(heard))
+        return Promotion(case, result, result.status is Status.FAILED, (total, total))
     case = await _with_tools(case, driver)
     result = await driver.play(_run(case))
     if not _fails(result, flag, case):
@@ -190,8 +194,8 @@ def _flagged(seen: Seen, flag: Flag, deeds: Sequence[_Deed]) -> int:
 
 
 def _needs_the_rest(flag: Flag) -> bool:
-    """Return whether the fault shows only after more of the caller's turns."""
-    return flag.kind is FlagKind.GAVE_UP
+    """Return whether more of the call is needed: to show the fault, or to fit the recording."""
+    return flag.kind is FlagKind.GAVE_UP or flag.kind in HEARD
 
 
 # ── the world ───────────────────────────────────────────────────────────────────────────

@@ -67,6 +67,16 @@ def test_eval_of_no_case_is_an_error(tmp_path: Path) -> None:
     assert command("eval", str(path), "-k", "sushi boat")[0] == 2
 
 
+def test_the_gate_that_could_not_tell_exits_with_two(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(ORDER, encoding="utf-8")
+    missing = str(tmp_path / "missing.json")
+    assert command("eval", str(path), "--gate", "--baseline", missing)[0] == 2
+    assert command("eval", str(tmp_path / "missing.yaml"), "--gate")[0] == 2
+    path.write_text("cases: [", encoding="utf-8")
+    assert command("eval", str(path), "--gate")[0] == 2
+
+
 def test_chat_talks_shows_what_would_be_sent_and_ends() -> None:
     status, output = command("chat", "-v", text="I want to order\nyes\n\nno thanks\n")
     words = " ".join(output.split())
