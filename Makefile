@@ -10,7 +10,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate eval bench-replay browser doctor-faults clean
+.PHONY: help setup demo run test check unit pbx format lock bench bench-soak bench-mind bench-mouth bench-voice bench-review bench-eval gate eval bench-replay browser doctor-faults bench-ear clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ bench-review: setup  ## precision and recall of the review's checks on labelled 
 doctor-faults: setup  ## plant every fault in a real house; which hop does pickup doctor name first?
 	@$(BIN)/pytest -q tests/pbx/test_doctor.py -rA --tb=line | grep -E "^(ok|WRONG) |passed|failed"
 
+bench-ear: setup $(STAMPS)/bench-ear  ## what the ear hears right, beside pocketsphinx, and how fast
+	@$(BIN)/python stt_models/recipe/bench --sphinx build/bench/ear/venv/bin/python
+
 format: $(STAMPS)/python  ## put the code into its one form
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
@@ -98,6 +101,10 @@ $(STAMPS)/redis: asterisk/install
 
 $(STAMPS)/browser: deploy/browser
 	@deploy/browser
+
+# For the bench alone: voices and human prompts from Debian, and the recogniser to compare with.
+$(STAMPS)/bench-ear: stt_models/recipe/bench/prepare
+	@stt_models/recipe/bench/prepare "$(PYTHON)" build/bench/ear
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/embedder: agent/mind/embedder.py $(STAMPS)/python

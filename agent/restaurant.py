@@ -114,6 +114,10 @@ class Restaurant(Part):
     facts: tuple[Fact, ...] = ()
     messages: tuple[MessageKind, ...] = ()
     pronounce: dict[str, str] = Field(default_factory=dict)
+    hear: dict[str, str] = Field(
+        default_factory=dict,
+        description="words callers say that are not on this page, respelled; empty: as written",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Restaurant:

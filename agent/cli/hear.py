@@ -12,19 +12,17 @@ import numpy as np
 import soxr
 import typer
 
-from agent.audio import FRAME_BYTES, SAMPLE_RATE, pad_to_frame, seconds
-from agent.ear import Ear, EarEngine
+from agent.audio import SAMPLE_RATE, seconds
+from agent.ear import EarEngine, listen, words_of
 from agent.errors import EarError
 from agent.events import Event, Expect, FinalHeard, PartialHeard, SpeechStarted, SpeechStopped
+from agent.restaurant import load_restaurant
 from agent.settings import load_settings
 
 RATES: Final = (8_000, 16_000)
 """Sample rates of the line and of Pickup; other rates are no recording of a call."""
 
 REMEDY: Final = "Convert it, for example: ffmpeg -i FILE -ac 1 -ar 16000 -sample_fmt s16 out.wav"
-
-TRAILING_SILENCE: Final = 1.5
-"""Seconds of silence heard after the file, so that its last words come to an end."""
 
 
 def read_call_audio(path: Path) -> bytes:
@@ -62,31 +60,6 @@ def read_call_audio(path: Path) -> bytes:
     return samples.astype("<i2").tobytes()
 
 
-async def _hear(ear: Ear, pcm: bytes, expect: Expect) -> list[Event]:
-    """Return what a call would hear: a turn ends when its pause has lasted its wait."""
-    ear.expect(expect)
-    events: list[Event] = []
-    ends: float | None = None
-    padded = pad_to_frame(pcm + bytes(round(TRAILING_SILENCE * SAMPLE_RATE) * 2))
-    for start in range(0, len(padded), FRAME_BYTES):
-        at = round(seconds(padded[: start + FRAME_BYTES]), 6)
-        for event in await ear.hear(padded[start : start + FRAME_BYTES], at):
-            events.append(event)
-            match event:
-                case SpeechStarted():
-                    ends = None
-                case SpeechStopped():
-                    stopped = event.last_voiced
-                    ends = stopped + event.wait
-                case PartialHeard(wait=float(wait)):
-                    ends = stopped + wait
-        if ends is not None and at >= ends:
-            events.append(await ear.finish(at))
-            ends = None
-    last = await ear.finish(seconds(padded))
-    return [*events, last] if last.text else events
-
-
 def _line(event: Event) -> str:
     match event:
         case SpeechStarted():
@@ -110,19 +83,43 @@ def hear(
     expect: Annotated[
         Expect, typer.Option(help="What the agent would have asked just before.")
     ] = Expect.OPEN,
+    grammar: Annotated[
+        list[str] | None,
+        typer.Option(help="Listen for this phrase and nothing else; may be given often."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Transcribe FILES as a call would hear them: pauses, partials and turns with their times."""
-    sounds = [(path, read_call_audio(path)) for path in files]
-    engine = EarEngine(load_settings().models.ear)
+    """Transcribe FILES as a call would hear them: pauses, partials and turns with their times.
+
+    The restaurant's own words are known, as in a call. A file that can't be read is told of
+    and the others are heard; then the exit code is 1.
+    """
+    settings = load_settings()
+    words = words_of(load_restaurant(settings.restaurant))
+    engine = EarEngine(settings.models.ear, words, settings.home / "cache" / "ear")
+    failed = False
     try:
-        for path, pcm in sounds:
-            ear = engine.open()
-            events = asyncio.run(_hear(ear, pcm, expect))
+        for path in files:
+            ear = engine.open(tuple(grammar) if grammar else None)
+            try:
+                pcm = read_call_audio(path)
+            except EarError as error:
+                failed = True
+                _fail(path, error, as_json=as_json)
+                continue
+            _show(path, pcm, asyncio.run(listen(ear, pcm, expect)), as_json=as_json)
             ear.close()
-            _show(path, pcm, events, as_json=as_json)
     finally:
         engine.close()
+    if failed:
+        raise typer.Exit(1)
+
+
+def _fail(path: Path, error: EarError, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"file": str(path), "error": error.code, "message": str(error)}))
+    else:
+        typer.secho(str(error), fg="red", err=True)
 
 
 def _show(path: Path, pcm: bytes, events: list[Event], *, as_json: bool) -> None:

@@ -41,31 +41,24 @@ def list_models(as_json: _Json = False) -> None:
 
 
 @group.command("pull")
-def pull_model(name: _Name, as_json: _Json = False) -> None:
-    """Fetch a model; a download that was cut off goes on where it ended."""
+def pull_model(
+    name: _Name,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Copy it from this zip or folder; nothing is fetched."),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Fetch a model; a download that was cut off goes on where it ended.
+
+    Without internet: bring the publisher's zip or its unpacked folder, and name it with --from.
+    """
     home = load_settings().home
     model = service.find(name, service.catalogue())
     console = Console(stderr=True)
     console.print(f"{model.name}: {model.licence}", highlight=False)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-    )
-    tasks: dict[str, Any] = {}
-
-    def on_progress(file: str, there: int, whole: int | None) -> None:
-        if file not in tasks:
-            tasks[file] = bar.add_task(file, total=whole)
-        bar.update(tasks[file], completed=there, total=whole)
-
-    with bar:
-        pulled = service.pull(model, home, on_progress)
-    setting = (
-        "PICKUP_" + service.SETTINGS[model.kind].replace(".", "__").upper() + f"={pulled.path}"
-    )
+    pulled = service.copy_in(model, source, home) if source else _fetch(model, home, console)
+    setting = f"PICKUP_MODELS__{model.kind.upper()}={pulled.path}"
     if as_json:
         report = {
             "name": model.name,
@@ -83,6 +76,25 @@ def pull_model(name: _Name, as_json: _Json = False) -> None:
             "Its form was checked, not its origin."
         )
     typer.echo(f"Use it with: {setting}")
+
+
+def _fetch(model: service.Model, home: Path, console: Console) -> service.Pulled:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+    )
+    tasks: dict[str, Any] = {}
+
+    def on_progress(file: str, there: int, whole: int | None) -> None:
+        if file not in tasks:
+            tasks[file] = bar.add_task(file, total=whole)
+        bar.update(tasks[file], completed=there, total=whole)
+
+    with bar:
+        return service.pull(model, home, on_progress)
 
 
 @group.command("check")

@@ -5,5 +5,7 @@
 """
 
 from agent.ear.ear import Ear, EarEngine
+from agent.ear.listen import listen
+from agent.ear.own_words import words_of
 
-__all__ = ["Ear", "EarEngine"]
+__all__ = ["Ear", "EarEngine", "listen", "words_of"]

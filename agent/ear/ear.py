@@ -8,14 +8,14 @@ events on any machine.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
 from agent.ear.endpoint import Endpointing, FixedSilence
+from agent.ear.layout import check_model
+from agent.ear.own_words import with_words
 from agent.ear.stt import Recogniser
 from agent.ear.utterance import Utterance
 from agent.ear.vad import AudioClock, SpeechDetector, Started, Stopped
@@ -28,8 +28,6 @@ from agent.events import (
     SpeechStarted,
     SpeechStopped,
 )
-
-log = structlog.get_logger()
 
 PRE_ROLL: Final = round(0.3 * SAMPLE_RATE)
 """Samples before the first speech chunk that are decoded too: soft first sounds lie there.
@@ -51,6 +49,9 @@ class EarEngine:
 
     Args:
         folder: The Vosk model's folder.
+        words: This restaurant's words with respellings (``own_words.words_of``). A model that
+            can't learn them is used as it is; the log names what goes unheard.
+        cache: Where models with added words are kept; needed with ``words``.
         fixed_silence: End every turn after this many seconds of quiet, whatever was said; None
             lets words and the caller's own pauses decide.
 
@@ -58,22 +59,52 @@ class EarEngine:
         EarError: the model is missing, cut short or of another kind.
     """
 
-    def __init__(self, folder: Path, *, fixed_silence: float | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        words: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+        *,
+        fixed_silence: float | None = None,
+    ) -> None:
+        if words and cache:
+            check_model(folder)
+            folder = with_words(folder, words, cache)
         self._recogniser = Recogniser(folder)
         self._fixed_silence = fixed_silence
 
-    def open(self, extra_words: Iterable[str] = ()) -> Ear:
+    def open(self, only: tuple[str, ...] | None = None) -> Ear:
         """Return a new call's ear.
 
         Args:
-            extra_words: Words of this restaurant. Vosk can't learn a word while it runs, so
-                those the model does not know are named in the log and go unheard.
+            only: Phrases to listen for and nothing else; None listens freely.
+
+        Raises:
+            EarError: the model takes no grammar, or does not know a word of ``only``.
         """
-        unknown = [word for word in extra_words if not self._recogniser.known(word.lower())]
-        if unknown:
-            log.info("The ear's model does not know these words.", words=unknown)
+        if only is not None:
+            self._check_grammar(only)
         fixed = self._fixed_silence
-        return Ear(self._recogniser, Endpointing() if fixed is None else FixedSilence(fixed))
+        endpoint = Endpointing() if fixed is None else FixedSilence(fixed)
+        return Ear(self._recogniser, endpoint, only)
+
+    def _check_grammar(self, phrases: tuple[str, ...]) -> None:
+        if not self._recogniser.takes_grammars:
+            raise EarError(
+                "This model has one static graph and takes no grammar.",
+                remedy="Use a model with a lookahead graph (HCLr.fst and Gr.fst).",
+            )
+        words = {word for phrase in phrases for word in phrase.split()}
+        unknown = sorted(word for word in words if not self.knows(word))
+        if unknown or not words:
+            raise EarError(
+                f"The model doesn't know {', '.join(unknown)}." if unknown else "No words given.",
+                remedy="Write a grammar's words in small letters, numbers as words.",
+            )
+
+    def knows(self, word: str) -> bool:
+        """Return whether ``word`` can be heard."""
+        return self._recogniser.known(word)
 
     def close(self) -> None:
         """Release the model's threads; ears still open can hear no more."""
@@ -83,8 +114,14 @@ class EarEngine:
 class Ear:
     """What one caller says. Methods may be called from several tasks; they take turns."""
 
-    def __init__(self, recogniser: Recogniser, endpoint: Endpointing | FixedSilence) -> None:
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        endpoint: Endpointing | FixedSilence,
+        only: tuple[str, ...] | None = None,
+    ) -> None:
         self._recogniser = recogniser
+        self._only = only
         self._endpoint = endpoint
         self._stopped: int | None = None
         self._gap = 0
@@ -214,7 +251,7 @@ class Ear:
         """Decode from ``sample`` on, in the turn under way or in a new one."""
         begin = max(0, sample - pre_roll)
         if self._turn is None:
-            self._turn = Utterance(self._recogniser, self._expect, begin)
+            self._turn = Utterance(self._recogniser, self._expect, begin, self._only)
             self._shown = ("", 0, None)
         self._turn.jump(begin)
         self._turn.until = None

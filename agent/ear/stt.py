@@ -19,6 +19,9 @@ from typing import Final, TypeVar
 import vosk
 
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
+from agent.ear.layout import REMEDY, check_model
+from agent.ear.lexicon import read
+from agent.ear.likeness import Likeness
 from agent.errors import EarError
 from agent.events import Word
 
@@ -29,58 +32,7 @@ the decoder advances 0.09 s at a time (``frames-per-chunk`` 9)."""
 VOSK_ERRORS_ONLY: Final = -2
 """Kaldi's severities: 0 information, −1 warnings, −2 errors. Only real faults reach stderr."""
 
-REMEDY: Final = "Fetch the model again or point PICKUP_MODELS__EAR at a whole one."
-
 Result = TypeVar("Result")
-
-
-def check_model(folder: Path) -> None:
-    """Refuse a folder that Vosk could not load, or would crash on.
-
-    Vosk 0.3.45 says no more than "failed to create a model", and kills the process over an
-    empty ``model.conf`` or a cut ``disambig_tid.int`` (both seen), so this looks first.
-
-    Raises:
-        EarError: with the reason and what to do.
-    """
-    if not folder.is_dir():
-        raise EarError(f"{folder} is no folder, so there is no Vosk model in it.", remedy=REMEDY)
-    if (folder / "final.mdl").is_file() and not (folder / "am").exists():
-        raise EarError(
-            f"{folder} has the old flat layout (final.mdl at the top).",
-            remedy="Use a Vosk model with the folders am, conf and graph.",
-        )
-    features = "conf/fbank.conf" if (folder / "conf/fbank.conf").is_file() else "conf/mfcc.conf"
-    needed = ["am/final.mdl", "conf/model.conf", features]
-    if (folder / "graph" / "HCLG.fst").is_file():
-        needed.append("graph/words.txt")
-    else:
-        needed += ["graph/HCLr.fst", "graph/Gr.fst", "graph/disambig_tid.int"]
-    if (folder / "ivector").is_dir():
-        needed += [f"ivector/{name}" for name in ("final.dubm", "final.ie", "final.mat")]
-    for name in needed:
-        if not (folder / name).is_file():
-            raise EarError(f"{folder} is no whole Vosk model: {name} is missing.", remedy=REMEDY)
-        if (folder / name).stat().st_size == 0:
-            raise EarError(f"The Vosk model's {folder / name} is empty.", remedy=REMEDY)
-    _check_kinds(folder)
-
-
-def _check_kinds(folder: Path) -> None:
-    """Look into the files whose damage Vosk does not survive."""
-    if "--endpoint.silence-phones" not in (folder / "conf/model.conf").read_text(
-        "utf-8", "replace"
-    ):
-        raise EarError(f"{folder}/conf/model.conf names no silence phones.", remedy=REMEDY)
-    model = (folder / "am/final.mdl").open("rb")
-    with model:
-        if not model.read(20).startswith(b"\0B<TransitionModel>"):
-            raise EarError(f"{folder}/am/final.mdl is no Kaldi acoustic model.", remedy=REMEDY)
-    integers = folder / "graph" / "disambig_tid.int"
-    if integers.is_file():
-        text = integers.read_bytes()
-        if not text.endswith(b"\n") or not all(part.isdigit() for part in text.split()):
-            raise EarError(f"{integers} is cut short.", remedy=REMEDY)
 
 
 class Recognition:
@@ -166,6 +118,11 @@ class Recogniser:
             Recognition(self._model).finish()
         except Exception as error:  # vosk raises nothing narrower
             raise EarError(f"Vosk can't load {folder}: {error}.", remedy=REMEDY) from error
+        self.takes_grammars = (folder / "graph" / "HCLr.fst").is_file()
+        """Whether the graph is one for lookahead; a static one takes no grammar."""
+        words = folder / "lexicon.txt"
+        self.likeness = Likeness(read(words)) if words.is_file() else None
+        """Compares hearings by sound; None if the model doesn't tell how its words sound."""
         self._pool = ThreadPoolExecutor(
             max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="ear"
         )

@@ -15,6 +15,9 @@ from agent.events import Expect, Word
 NOT_WORDS: Final = frozenset({"[unk]", "<unk>", "[noise]", "<eps>"})
 """What models write where they heard no word."""
 
+LONGEST_ANSWER: Final = 16
+"""Words: who says more is telling, not answering; the grammar need not be listened for."""
+
 
 class Utterance:
     """The recognisers of one turn and the part of the audio they were given.
@@ -24,14 +27,22 @@ class Utterance:
 
     Args:
         recogniser: The process's model.
-        expect: What was asked; a phone number gets a digit grammar beside free listening.
+        expect: What was asked; its grammar is listened for beside free listening.
         cursor: Number of the first sample to decode.
+        only: Phrases of a grammar to listen for and nothing else.
     """
 
-    def __init__(self, recogniser: Recogniser, expect: Expect, cursor: int) -> None:
-        self._free = recogniser.start()
-        grammar = grammar_for(expect)
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        expect: Expect,
+        cursor: int,
+        only: tuple[str, ...] | None = None,
+    ) -> None:
+        self._free = recogniser.start(only)
+        grammar = grammar_for(expect) if recogniser.takes_grammars and not only else None
         self._bound = recogniser.start(grammar) if grammar else None
+        self._likeness = recogniser.likeness
         self.cursor = cursor
         self._fed = 0
         self._segments = [(0, cursor)]
@@ -59,19 +70,23 @@ class Utterance:
             self._fed += len(pcm) // SAMPLE_BYTES
             for recognition in self._recognitions():
                 recognition.feed(pcm)
+            if len(self._free.words) > LONGEST_ANSWER:
+                self._bound = None
 
     def finish(self, pcm: bytes) -> list[Word]:
         """Decode the rest and return the final words; runs on a worker thread."""
         self.decode(pcm)
         with self._busy:
-            heard = [_words_only(recognition.finish()) for recognition in self._recognitions()]
-        texts = [[word.text for word in words] for words in heard]
-        return heard[1] if len(heard) > 1 and prefers_bound(*texts) else heard[0]
+            free = self._free.finish()
+            bound = self._bound.finish() if self._bound else []
+        if self._prefers([word.text for word in free], [word.text for word in bound]):
+            return bound
+        return [word for word in free if word.text not in NOT_WORDS]
 
     def hypothesis(self) -> tuple[str, int]:
         """Return the words so far and how many at their front are stable."""
         best = self._free
-        if self._bound and prefers_bound(self._free.words, self._bound.words):
+        if self._bound and self._prefers(self._free.words, self._bound.words):
             best = self._bound
         words = [word for word in best.words if word not in NOT_WORDS]
         return " ".join(words), min(best.stable, len(words))
@@ -91,9 +106,12 @@ class Utterance:
         )
         return sample + fed - begun
 
+    def _prefers(self, free: list[str], bound: list[str]) -> bool:
+        plain = [word for word in free if word not in NOT_WORDS]
+        if plain == bound or not bound:
+            return False
+        alike = self._likeness.of(plain, bound) if self._likeness else 0.0
+        return prefers_bound(plain, bound, alike)
+
     def _recognitions(self) -> list[Recognition]:
         return [self._free, self._bound] if self._bound else [self._free]
-
-
-def _words_only(words: list[Word]) -> list[Word]:
-    return [word for word in words if word.text not in NOT_WORDS]

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from agent.call import Call, Parts
-from agent.ear import EarEngine
+from agent.ear import EarEngine, words_of
 from agent.events import PromiseKind
 from agent.evidence.machine import describe_machine, started_card
 from agent.evidence.recorder import Recorder, new_folder
@@ -102,7 +102,12 @@ class _Serving:
 async def _load(
     settings: Settings, restaurant: Restaurant, stack: contextlib.AsyncExitStack, *, plain: bool
 ) -> Parts:
-    ears = EarEngine(settings.models.ear, fixed_silence=PLAIN_SILENCE if plain else None)
+    ears = EarEngine(
+        settings.models.ear,
+        words_of(restaurant),
+        settings.home / "cache" / "ear",
+        fixed_silence=PLAIN_SILENCE if plain else None,
+    )
     stack.callback(ears.close)
     mind = Mind(settings, restaurant)
     await mind.start()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import SetupError
+from agent.ear.layout import check_model
+from agent.errors import EarError, SetupError
 
 _PIPER_INPUTS: Final = {"input", "input_lengths", "scales"}
 _PHONEME_TYPES: Final = {"espeak", "text"}
@@ -18,17 +19,12 @@ def check_ear(path: Path) -> Path:
     """Return the Vosk model's folder at ``path``.
 
     Raises:
-        SetupError: it is none; the message says what is missing.
+        SetupError: it is none; the message says why.
     """
-    needed = ["am/final.mdl", "conf/mfcc.conf", "graph"]
-    if (path / "final.mdl").is_file():  # the layout of Vosk's oldest models
-        needed = ["final.mdl", "mfcc.conf"]
-    missing = [name for name in needed if not (path / name).exists()]
-    if missing:
-        raise SetupError(
-            f"{path} is no Vosk model: {', '.join(missing)} is missing.",
-            remedy="A model is the unpacked folder of the publisher's zip file.",
-        )
+    try:
+        check_model(path)
+    except EarError as error:
+        raise SetupError(str(error.args[0]), remedy=error.remedy) from error
     return path
 
 

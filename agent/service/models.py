@@ -8,6 +8,7 @@ in a hidden folder beside that, so nobody ever loads half a model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -198,6 +199,56 @@ def pull(
     }
     _settle(part, target, check, manifest)
     return Pulled(check(target), tuple(unverified), was_here=False)
+
+
+def copy_in(model: Model, source: Path, home: Path) -> Pulled:
+    """Put a model that came by other means (a stick, another machine) in its place.
+
+    Args:
+        model: The catalogue's entry it is a copy of.
+        source: The publisher's zip file, or the unpacked folder; it stays as it is.
+        home: Pickup's home folder.
+
+    Raises:
+        SetupError: there is nothing at ``source``, the place is taken, a file isn't what the
+            catalogue means, or it is no model.
+    """
+    target = place(model, home)
+    if model.ships or target.exists():
+        raise SetupError(f"{model.name} is here already: {target}.", remedy="Nothing to be done.")
+    if not source.exists():
+        raise SetupError(f"There is nothing at {source}.", remedy="Check the name.")
+    known = {wanted.name: wanted.sha256 for wanted in model.sources}
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    if source.is_dir():
+        shutil.copytree(source, part, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, part / source.name)
+    sums = {name: _sha256(part / name) for name in known if (part / name).is_file()}
+    wrong = [name for name, found in sums.items() if known[name] not in {None, found}]
+    if wrong:
+        shutil.rmtree(part)
+        raise SetupError(
+            f"{wrong[0]} isn't the file the catalogue means: its sha256 is {sums[wrong[0]]}.",
+            remedy="Copy it again, or change the catalogue if the publisher made a new one.",
+        )
+    unverified = [name for name in known if known[name] is None or name not in sums]
+    manifest: dict[str, object] = {
+        "name": model.name,
+        "licence": model.licence,
+        "from": [str(source)],
+        "sha256": sums,
+        "unverified": unverified,
+    }
+    _settle(part, target, CHECKS[model.kind], manifest)
+    return Pulled(CHECKS[model.kind](target), tuple(unverified), was_here=False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settle(

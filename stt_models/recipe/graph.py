@@ -1,25 +1,29 @@
 """Makes the house ear's graph: text -> words -> sounds -> language model -> two FSTs.
 
-``python stt_models/recipe/graph.py OUT`` writes the folder ``graph`` of a Vosk model for the
-acoustic model in ``stt_models/house-en/am``. What it needs stands in README.md.
+``stt_models/recipe/make_graph OUT`` runs it; what it needs stands in README.md. OUT becomes the
+folder of a Vosk model without its acoustic half: ``graph``, ``lexicon.txt``, ``more_words.txt.gz``.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import general
 import names
 import ngram
-import symspellpy
 import wordfreq
-from lexicon import Arc, build, run, write
-from phones import NOISE
 from pronounce import Dictionary
 from wordings import turns
+
+from agent.ear.fst import Arc, Fst, write
+from agent.ear.graph import number_words, write_sounds
+from agent.ear.lexicon import as_text
+from agent.ear.phones import NOISE
 
 SEED: Final = 20251123
 TURNS: Final = 400_000
@@ -30,7 +34,7 @@ FEMALE, MALE, LAST = 700, 500, 2500
 NAME_FLATTENING: Final = 0.6
 """Power on a name's frequency: rare names must be heard too."""
 
-GENERAL_WORDS: Final = 14_000
+GENERAL_WORDS: Final = 20_000
 """The commonest words of English (wordfreq) that may turn up unscripted."""
 
 COUNT_FLATTENING: Final = 0.5
@@ -43,13 +47,13 @@ DISCOUNTS: Final = (0.9, 0.9)
 FLOOR: Final = 0.02
 """Share of a caller's word that may be any word."""
 
-PAIR_SHARE: Final = 0.4
-"""Share of a word's successors taken from the counted pairs of general English."""
+GENERAL_SHARE: Final = 0.5
+"""Weight of general English after words that callers' text has in this order …"""
 
-GENERAL_SHARE: Final = 0.3
-"""Weight of general English in the mixture, found on the development turns."""
+UNSEEN_SHARE: Final = 0.8
+"""… and after others. Found on wordings that were not yet in the text (README.md)."""
 
-THRESHOLD: Final = 3e-8
+THRESHOLD: Final = 1.2e-7
 """Pruning: the change of the log-likelihood per word, in nats, that keeps an n-gram."""
 
 ANOTHER_SENTENCE: Final = 0.25
@@ -83,63 +87,66 @@ def _general(dictionary: Dictionary) -> list[str]:
     ]
 
 
-def _pairs(vocabulary: set[str]) -> dict[tuple[str, str], float]:
-    """Return counts of English word pairs (Google Books, as symspellpy carries them)."""
-    file = Path(symspellpy.__file__).parent / "frequency_bigramdictionary_en_243_342.txt"
-    rows = (line.split() for line in file.read_text(encoding="utf-8-sig").splitlines())
-    return {
-        (first, second): float(times)
-        for first, second, times in rows
-        if first in vocabulary and second in vocabulary
-    }
+def language(text: Counter[str], vocabulary: set[str], english: Path) -> ngram.Model:
+    """Return the mixed, pruned model.
 
-
-def language(text: Counter[str], vocabulary: set[str]) -> ngram.Model:
-    """Return the mixed, pruned model."""
+    Args:
+        text: Callers' turns and how often each was drawn.
+        vocabulary: All words.
+        english: pocketsphinx's ``en-us.lm.bin``.
+    """
     flat = {sentence: times**COUNT_FLATTENING for sentence, times in text.items()}
     calls = ngram.count(flat, ORDER, vocabulary, DISCOUNTS, FLOOR)
     single = {word: wordfreq.word_frequency(word, "en") + 1e-8 for word in vocabulary}
     single[ngram.END] = sum(single.values()) / SENTENCE_LENGTH
-    english = ngram.bigrams(single, _pairs(vocabulary), PAIR_SHARE)
-    return ngram.prune(ngram.mix(calls, english, GENERAL_SHARE), THRESHOLD)
+    grams = general.read(english, {*vocabulary, ngram.BEGIN, ngram.END})
+    for here in grams.values():
+        here.pop(ngram.BEGIN, None)
+    language = ngram.given(grams, single)
+    return ngram.prune(ngram.mix(calls, language, GENERAL_SHARE, UNSEEN_SHARE), THRESHOLD)
+
+
+def grammar(model: ngram.Model, numbers: dict[str, int]) -> Fst:
+    """Return ``model`` as the acceptor that goes with the sounds."""
+    rows, final = ngram.arcs(model, ANOTHER_SENTENCE)
+    states: list[list[Arc]] = [[] for _ in range(1 + max(state for _, _, _, state in rows))]
+    for source, word, cost, target in rows:
+        number = numbers[word] if word else 0
+        states[source].append((number, number, cost, target))
+    for arcs in states:
+        arcs.sort()
+    return Fst.of(0, states, final)
 
 
 def main() -> None:
     """Write the graph."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder to make; moved into the model by hand")
-    folder: Path = parser.parse_args().out
-    folder.mkdir(parents=True)
+    parser.add_argument("--english", type=Path, required=True, help="pocketsphinx's en-us.lm.bin")
+    asked = parser.parse_args()
+    folder: Path = asked.out
+    (folder / "graph").mkdir(parents=True)
 
     firsts = _census("female.first", FEMALE) + _census("male.first", MALE)
     text = Counter(turns(TURNS, SEED, firsts, _census("all.last", LAST)))
     dictionary = Dictionary()
     vocabulary = {word for turn in text for word in turn.split()} | set(_general(dictionary))
-    model = language(text, vocabulary)
+    model = language(text, vocabulary, asked.english)
     model.table[()][UNKNOWN] = UNKNOWN_SHARE
     print(f"{len(text)} turns, {len(vocabulary)} words, {model.size()} n-grams")
 
     lexicon = {word: dictionary.sounds(word) for word in vocabulary}
     lexicon[UNKNOWN] = [(NOISE,)]
     print(f"{len(dictionary.guessed)} words sounded out:", *sorted(dictionary.guessed))
-    ids, relabelled = build(lexicon, folder)
-
-    new = {word: relabelled.get(number, number) for word, number in ids.items()}
-    new[""] = 0
-    arcs, final = ngram.arcs(model, ANOTHER_SENTENCE)
-    grammar: list[Arc] = [(a, new[word], new[word], cost, b) for a, word, cost, b in arcs]
-    write(grammar, final, folder / "Gr.txt")
-    run(
-        "fstcompile Gr.txt | fstarcsort --sort_type=ilabel | fstconvert --fst_type=const > Gr.fst"
-        " && rm Gr.txt",
-        folder,
-    )
-    del new[""]
-    (folder / "words.txt").write_text(
-        "".join(f"{word} {number}\n" for word, number in sorted(new.items(), key=lambda w: w[1]))
-    )
-    for file in sorted(folder.glob("*.fst")):
-        print(file.name, file.stat().st_size)
+    numbers = number_words(lexicon)
+    write_sounds(lexicon, numbers, folder / "graph")
+    write(grammar(model, numbers), folder / "graph" / "Gr.fst")
+    (folder / "lexicon.txt").write_text(as_text(lexicon), encoding="utf-8")
+    more = {word: dictionary.sounds(word)[:1] for word in dictionary.listed() - lexicon.keys()}
+    with gzip.GzipFile(folder / "more_words.txt.gz", "wb", mtime=0) as file:
+        file.write(as_text(more).encode())
+    for path in sorted(folder.rglob("*.*")):
+        print(path.relative_to(folder), path.stat().st_size)
 
 
 if __name__ == "__main__":

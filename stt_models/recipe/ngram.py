@@ -107,38 +107,42 @@ def count(
     return model
 
 
-def bigrams(
-    unigrams: Mapping[str, float], pairs: Mapping[tuple[str, str], float], own: float
-) -> Model:
-    """Return a bigram model of general English from published frequencies.
+def given(grams: Mapping[History, Mapping[str, float]], singles: Mapping[str, float]) -> Model:
+    """Return the model with these n-grams.
 
     Args:
-        unigrams: Word probabilities, with ``END``; made to sum to 1.
-        pairs: Counts of word pairs.
-        own: Share of a word's mass given to its pairs; the rest goes to all words.
+        grams: Probabilities; words that are not among them are left to backing off.
+        singles: Probabilities of single words for all of the vocabulary; those of ``grams``
+            are stronger. Together they are made to sum to 1.
     """
-    total = sum(unigrams.values())
-    model = Model({(): {word: p / total for word, p in unigrams.items()}}, {})
-    after: dict[str, dict[str, float]] = defaultdict(dict)
-    for (first, second), times in pairs.items():
-        after[first][second] = times
-    for first, seen in after.items():
-        mass = sum(seen.values())
-        model.table[(first,)] = {
-            word: own * c / mass + (1 - own) * model.table[()][word] for word, c in seen.items()
-        }
+    model = Model({history: dict(here) for history, here in grams.items()}, {})
+    known = {**singles, **{w: p for w, p in grams.get((), {}).items() if w in singles}}
+    total = sum(known.values())
+    model.table[()] = {word: p / total for word, p in known.items()}
+    for history in list(model.table):
+        # A longer history backs off to its end, which must exist.
+        for length in range(1, len(history)):
+            model.table.setdefault(history[length:], {})
     model.weigh()
     return model
 
 
-def mix(first: Model, second: Model, share: float) -> Model:
-    """Return the model that is ``second`` by ``share`` and ``first`` for the rest."""
+def mix(first: Model, second: Model, share: float, unseen_share: float) -> Model:
+    """Return a mixture of two models.
+
+    Args:
+        first: The model that knows the matter.
+        second: The model that knows the language.
+        share: Weight of ``second`` after a history that ``first`` has met.
+        unseen_share: Its weight after any other history.
+    """
     mixed = Model({}, {})
     for history in sorted({*first.table, *second.table}, key=len):
         words = {**first.table.get(history, {}), **second.table.get(history, {})}
+        part = share if history in first.table else unseen_share
         mixed.table[history] = {
-            word: (1 - share) * first.probability(history, word)
-            + share * second.probability(history, word)
+            word: (1 - part) * first.probability(history, word)
+            + part * second.probability(history, word)
             for word in words
         }
     mixed.weigh()

@@ -42,6 +42,10 @@ class Dictionary:
         """Return whether the word is listed, so that nothing must be guessed."""
         return word in self._own or word in self._cmu
 
+    def listed(self) -> set[str]:
+        """Return all listed words that callers could say: letters only."""
+        return {word for word in self._cmu if word.replace("'", "").isalpha()}
+
     def sounds(self, word: str) -> list[Pronunciation]:
         """Return the word's pronunciations, at least one."""
         if word in self._own:

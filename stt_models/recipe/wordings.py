@@ -74,6 +74,7 @@ ORDINALS: Final = [
 TESTED: Final = (
     HERE / "heldout" / "sentences.txt",
     ROOT / "evals" / "callers" / "lines.toml",
+    HERE / "heldout" / "prompts.txt",
 )
 
 SHORTEST_KEPT_OUT: Final = 3
@@ -114,6 +115,8 @@ def kept_out() -> set[str]:
     sentences = [line for line in TESTED[0].read_text(encoding="utf-8").splitlines() if line]
     for section in tomllib.loads(TESTED[1].read_text(encoding="utf-8")).values():
         sentences += section.values()
+    prompts = TESTED[2].read_text(encoding="utf-8").splitlines()
+    sentences += [line.partition(" ")[2] for line in prompts if not line.startswith("#")]
     heard = {as_heard(sentence) for sentence in sentences}
     return {sentence for sentence in heard if len(sentence.split()) >= SHORTEST_KEPT_OUT}
 

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from agent.ear.grammar import NUMBER_GRAMMAR
+from agent.ear.grammar import grammar_for
+from agent.events import Expect
 from agent.settings import Models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,5 +74,25 @@ def test_words_that_callers_use_are_known(sentence: str) -> None:
     assert set(sentence.split()) <= known()
 
 
-def test_the_number_grammar_is_known() -> None:
-    assert {word for entry in NUMBER_GRAMMAR for word in entry.split()} <= known()
+@pytest.mark.parametrize("expect", [expect for expect in Expect if grammar_for(expect)])
+def test_the_grammars_are_known(expect: Expect) -> None:
+    assert {word for phrase in grammar_for(expect) or () for word in phrase.split()} <= known()
+
+
+def test_no_human_prompt_is_in_the_text(wordings: ModuleType) -> None:
+    """Their texts are for testing; nor may the trigrams be theirs: the generic model is CMU's."""
+    lines = (RECIPE / "heldout" / "prompts.txt").read_text(encoding="utf-8").splitlines()
+    prompts = {line.split(" ", 1)[1] for line in lines if not line.startswith("#")}
+    assert len(prompts) > 100
+    assert prompts <= wordings.kept_out()
+    for line, _ in wordings.wordings():
+        assert wordings.as_heard(line) not in prompts
+
+
+def test_the_test_files_are_read_nowhere_else() -> None:
+    """Only the bench and the list of what is kept out may open the held-out files."""
+    readers = [path for path in RECIPE.rglob("*.py") if "heldout" in path.read_text("utf-8")]
+    assert {path.relative_to(RECIPE).as_posix() for path in readers} <= {
+        "wordings.py",
+        "bench/material.py",
+    }

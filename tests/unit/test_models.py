@@ -10,7 +10,7 @@ import re
 import shutil
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from agent.cli import models as command
 from agent.errors import SetupError
 from agent.service.download import fetch
 from agent.service.model_check import check_ear, check_mind, check_mouth
-from agent.service.models import MANIFEST, Model, catalogue, find, is_here, place, pull
+from agent.service.models import MANIFEST, Model, catalogue, copy_in, find, is_here, place, pull
 from agent.settings import Models
 
 BODY = bytes(range(256)) * 4096
@@ -244,7 +244,7 @@ def test_a_folder_of_somebody_else_is_left_alone(shop: Shop, tmp_path: Path) -> 
     assert shop.asked == []
 
 
-def zipped(files: dict[str, str]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, text in files.items():
@@ -252,9 +252,18 @@ def zipped(files: dict[str, str]) -> bytes:
     return out.getvalue()
 
 
+def small_model() -> dict[str, bytes]:
+    """A folder ``m`` with the house model's files, the big ones cut to what is looked at."""
+    house = Models().ear
+    whole = ["conf/mfcc.conf", "conf/model.conf", "graph/disambig_tid.int", "graph/words.txt"]
+    files = {f"m/{name}": (house / name).read_bytes() for name in whole}
+    for name in ("am/final.mdl", "graph/HCLr.fst", "graph/Gr.fst"):
+        files[f"m/{name}"] = (house / name).read_bytes()[:90]
+    return files
+
+
 def test_a_zip_is_unpacked_to_its_model(shop: Shop, tmp_path: Path) -> None:
-    inside = ["m/am/final.mdl", "m/conf/mfcc.conf", "m/graph/HCLr.fst"]
-    shop.files["m.zip"] = zipped(dict.fromkeys(inside, "x"))
+    shop.files["m.zip"] = zipped(small_model())
     pulled = pull(model(shop, "ear", "m.zip"), tmp_path)
     assert names(pulled.path) == ["am", "conf", "graph", MANIFEST]
     assert names(pulled.path.parent) == ["some"]
@@ -265,7 +274,7 @@ def test_a_zip_is_unpacked_to_its_model(shop: Shop, tmp_path: Path) -> None:
     [
         (b"no zip", "is no zip file"),
         (zipped({"../../evil": "x"}), "outside its folder"),
-        (zipped({"m/readme": "x"}), r"no Vosk model: am/final\.mdl"),
+        (zipped({"m/readme": "x"}), r"no whole Vosk model: am/final\.mdl"),
     ],
 )
 def test_a_bad_archive_is_refused_and_removed(
@@ -276,6 +285,42 @@ def test_a_bad_archive_is_refused_and_removed(
         pull(model(shop, "ear", "m.zip"), tmp_path)
     assert list((tmp_path / "models" / "ear").iterdir()) == []
     assert names(tmp_path) == ["models"]
+
+
+# ── copied in ───────────────────────────────────────────────────────────────────────────
+
+
+def test_without_internet_a_zip_is_copied_in(shop: Shop, tmp_path: Path) -> None:
+    small = tmp_path / "m.zip"
+    small.write_bytes(zipped(small_model()))
+    home = tmp_path / "home"
+    entry = model(shop, "ear", "m.zip")
+    copied = copy_in(entry, small, home)
+    assert names(copied.path) == ["am", "conf", "graph", MANIFEST]
+    assert is_here(entry, home)
+    assert copied.unverified == ("m.zip",)
+    assert small.is_file()
+    assert shop.asked == []
+    with pytest.raises(SetupError, match="here already"):
+        copy_in(entry, small, home)
+
+
+def test_an_unpacked_folder_is_copied_in(shop: Shop, tmp_path: Path) -> None:
+    for name, content in small_model().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    copied = copy_in(model(shop, "ear", "m.zip"), tmp_path / "m", tmp_path / "home")
+    assert names(copied.path) == ["am", "conf", "graph", MANIFEST]
+
+
+def test_a_copy_that_is_no_model_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    with pytest.raises(SetupError, match="no whole Vosk model"):
+        copy_in(model(shop, "ear", "m.zip"), tmp_path / "m", tmp_path / "home")
+    assert list((tmp_path / "home" / "models" / "ear").iterdir()) == []
+    with pytest.raises(SetupError, match="nothing at"):
+        copy_in(model(shop, "ear", "m.zip"), tmp_path / "absent", tmp_path / "home")
 
 
 # ── checks and catalogues ───────────────────────────────────────────────────────────────
