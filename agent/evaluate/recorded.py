@@ -194,8 +194,9 @@ def _from_events(events: Sequence[Event]) -> list[Said]:
                 stopped = event.last_voiced
             case FinalHeard():
                 start = event.words[0].start if event.words else event.at
-                begin = min(began if began is not None else start, start)
-                taken = any(
+                begin = start if began is None else max(min(began, start), began - PRE_ROLL)
+                # Nothing was ever understood in a recording from elsewhere.
+                taken = not understood or any(
                     one.text.endswith(event.text) and 0 <= one.at - event.at < TAKEN_SECONDS
                     for one in understood
                 )

@@ -37,6 +37,9 @@ LOST_SECONDS: Final = 4.5
 """After so much silence the agent's line is over whatever its events tell: it was made void.
 Longer than any tool takes, shorter than the agent's own patience."""
 
+IGNORED_SECONDS: Final = 1.5
+"""What brought no reply then would have brought one by now, had it been taken for a turn."""
+
 UNHEARD_SECONDS: Final = 4.0
 """So long after a deed that brought no reply at all (a cough, an "uh huh") the next is done."""
 
@@ -123,6 +126,7 @@ class Floor:
         steps: The same, where a tool and the news of it count as one.
         begun: Lines that began to be heard.
         noticed: Times the agent took notice of the caller: turns ended, keys pressed.
+        changes: Times that something happened on the agent's side.
         told: What was heard of the agent's lines since the caller last did something.
     """
 
@@ -133,6 +137,7 @@ class Floor:
         self.begun = 0
         self.noticed = 0
         self.told = ""
+        self.changes = 0
         self._owed = 0
         self._tool = False
         self._deciding = True
@@ -140,6 +145,7 @@ class Floor:
     def take(self, events: Iterable[Event]) -> None:
         """Take what happened."""
         for event in events:
+            self.changes += isinstance(event, (Replied, LineStarted, LineFinished, FinalHeard))
             match event:
                 case Replied():
                     self.replies += 1
@@ -246,6 +252,8 @@ class _Caller:
         self._asked = False
         self._loud = 0
         self._last_loud = 0.0
+        self._changes = 0
+        self._changed_at = 0.0
         self._replies = 0
         self._begun = 0
         self._noticed = 0
@@ -276,6 +284,8 @@ class _Caller:
         self._loud = self._loud + 1 if loud(slot.heard) else 0
         if self._loud >= ONSET_SLOTS:
             self._last_loud = slot.at
+        if self.floor.changes != self._changes:
+            self._changes, self._changed_at = self.floor.changes, slot.at
         while len(self._lines) < self.floor.begun - self._begun:
             self._lines.append(slot.at)
 
@@ -292,12 +302,13 @@ class _Caller:
         silence = at - max(self._last_loud, self._done_at)
         if silence < quiet or self._loud >= ONSET_SLOTS:
             return False
-        if not self.floor.free and silence < LOST_SECONDS:
+        still = min(silence, at - self._changed_at)
+        if not self.floor.free and still < LOST_SECONDS:
             return False
         if self.floor.replies > self._replies:
             return True
         noticed = self.floor.noticed > self._noticed
-        if self._last.unanswered and noticed:
+        if self._last.unanswered and noticed and at - self._done_at >= IGNORED_SECONDS:
             return True
         return (noticed or self._last.unanswered) and at - self._done_at >= UNHEARD_SECONDS
 

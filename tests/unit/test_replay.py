@@ -278,14 +278,9 @@ async def test_one_channel_with_both_voices_needs_a_transcript_with_times(
     total = both.samples.astype(np.int32).sum(axis=1).clip(-32768, 32767)
     write_wav(mixed, Sound(both.rate, total.astype(np.int16).reshape(-1, 1)))
     script = tmp_path / "call.txt"
-    script.write_text(
-        "".join(
-            f"[{said.at - 0.2:.1f}] {said.who}: {said.text}\n"
-            if said.at > 1
-            else f"[0:00] {said.who}: {said.text}\n"
-            for said in order.transcript()
-        )
-    )
+    spoke = [(said.start, "caller", said.text) for said in recorded(order).said]
+    spoke += [(said.at, said.who, said.text) for said in order.transcript() if said.who == "agent"]
+    script.write_text("".join(f"[{at:.1f}] {who}: {text}\n" for at, who, text in sorted(spoke)))
     bundle = imported(mixed, tmp_path, order, transcript=read_transcript(script))
     heard = [event.text for event in bundle.events if isinstance(event, FinalHeard)]
     assert heard == [said.text for said in order.transcript() if said.who == "caller"]
