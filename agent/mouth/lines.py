@@ -214,22 +214,22 @@ def _number(match: re.Match[str]) -> str:
 
 
 def _can_be_read(label: str) -> bool:
-    """Tell whether part of a web address is a word, not a code."""
+    """Tell whether part of a web address is a word, not a code that would be spelled."""
     letters = label.replace("-", "")
-    return letters.isalpha() and (len(letters) <= 3 or bool(re.search("[aeiouy]", letters, re.I)))
+    return letters.isalpha() and len(letters) > 1 and bool(re.search("[aeiouy]", letters, re.I))
 
 
 def _host(host: str) -> str:
-    labels = host.split(".")
-    if not all(map(_can_be_read, labels)):
+    *labels, top = host.lower().split(".")
+    if not all(map(_can_be_read, labels)) or not top.isalpha():
         return ""
-    return " dot ".join(label.replace("-", " dash ") for label in labels)
+    return " dot ".join(label.replace("-", " dash ") for label in [*labels, top])
 
 
 def _web(match: re.Match[str]) -> str:
     address = match[0].rstrip(".,;:!?)'\"")
     tail = match[0][len(address) :]
-    bare = re.sub(r"^(https?://)?(www\.)?", "", address, flags=re.IGNORECASE)
+    bare = re.sub(r"^([a-z]{2,8}://)?(www\.)?", "", address, flags=re.IGNORECASE)
     host, _, path = re.split(r"[?#]", bare)[0].partition("/")
     words = _host(host.partition(":")[0])
     if not words:
@@ -253,9 +253,10 @@ _RULES: Final[tuple[tuple[re.Pattern[str], _Say | str], ...]] = tuple(
     for pattern, say in (
         (r"\b([\w.+-]{1,64})@((?:[\w-]{1,63}\.)+[a-zA-Z]{2,})", _email),
         (
-            r"(?i)\b(?:https?://|www\.)[^\s<>\"]+|"
+            r"(?i)\b(?:[a-z]{2,8}://|www\.)[^\s<>\"]+|"
             r"\b(?:[a-z0-9-]{1,63}\.)+(?:com|net|org|io|co|us|biz|info|app|menu|restaurant|example)"
-            r"\b(?:/[^\s<>\"]*)?",
+            r"\b(?::\d+)?(?:/[^\s<>\"]*)?|"
+            r"\b(?:[a-z0-9-]{1,63}\.)+[a-z]{2,}/[^\s<>\"]*",
             _web,
         ),
         (

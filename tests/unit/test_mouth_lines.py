@@ -82,6 +82,11 @@ SAID = {
         ("https://order.hikari.example/", "order dot heekaari dot example"),
         ("Go to www.hikari.com/menu.", "Go to heekaari dot com slash menu."),
         ("https://x7k2.io/Ab3dE?x=1", "our website"),
+        ("See HTTP://WWW.HIKARI.COM:8080/.", "See heekaari dot com."),
+        ("Go to bit.ly/x7Qz, please.", "Go to bit dot ly, please."),
+        ("www.hkrsh.com or t.co/Ab3", "our website or our website"),
+        ("https://192.168.0.1/x", "our website"),
+        ("sushi.menu", "sushi dot menu"),
         ("owner@hikari.example", "owner at heekaari dot example"),
     ],
     "pronunciations": [
