@@ -112,10 +112,11 @@ def _pico(language: str, text: str, chance: random.Random) -> Said:
 def _festival(voice: str, text: str, chance: random.Random) -> Said:
     with tempfile.NamedTemporaryFile(suffix=".wav", dir="/dev/shm") as file:
         script = (
-            f"(voice_{voice})(Param.set 'Duration_Stretch {chance.uniform(0.85, 1.15):.2f})"
-            f'(utt.save.wave (utt.synth (Utterance Text "{text}")) "{file.name}" \'riff)'
+            f"(voice_{voice})",
+            f"(Param.set 'Duration_Stretch {chance.uniform(0.85, 1.15):.2f})",
+            f'(utt.save.wave (utt.synth (Utterance Text "{text}")) "{file.name}" (quote riff))',
         )
-        subprocess.run(["festival", "--batch", script], capture_output=True, check=True)
+        subprocess.run(["festival", "--batch", *script], capture_output=True, check=True)
         return Said(_at_line_rate(Path(file.name)), None)
 
 
