@@ -8,6 +8,7 @@ from typing import Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from agent.errors import PickupError
 
@@ -54,5 +55,7 @@ def main() -> None:
     try:
         app()
     except PickupError as error:
-        Console(stderr=True).print(f"[red]{error.code}:[/red] {error}", highlight=False)
+        Console(stderr=True).print(
+            f"[red]{error.code}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(1)

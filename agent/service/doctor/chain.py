@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+from agent.errors import PickupError
 from agent.service.doctor import (
     agent,
     asterisk,
@@ -16,7 +17,7 @@ from agent.service.doctor import (
     texts,
     trunk,
 )
-from agent.service.doctor.finding import Finding, Patient, Verdict
+from agent.service.doctor.finding import Finding, Patient, Verdict, bad
 
 Hop = Callable[[Patient], Awaitable[Finding]]
 
@@ -67,9 +68,19 @@ async def examine(patient: Patient, *, until_bad: bool = False) -> AsyncIterator
         until_bad: Stop after the first that is not well.
     """
     for hop in HOPS:
-        finding = await hop(patient)
+        finding = await _look(hop, patient)
         yield finding
         if finding.verdict is Verdict.BAD and (until_bad or finding.hop in NEEDED):
             return
         if finding.verdict is Verdict.WARN and until_bad:
             return
+
+
+async def _look(hop: Hop, patient: Patient) -> Finding:
+    """Look at one hop; what keeps us from looking is itself a finding."""
+    name = getattr(hop, "__name__", "hop")
+    try:
+        return await hop(patient)
+    except (OSError, PickupError, ValueError) as error:
+        saw = f"It can't be looked at: {type(error).__name__}: {error}"
+        return bad(name, saw, "Mend what is red before it first.")

@@ -36,8 +36,11 @@ async def secrets(patient: Patient) -> Finding:
 
 async def disk(patient: Patient) -> Finding:
     """There is room for evidence and voicemail."""
-    usage = shutil.disk_usage(patient.settings.home)
-    saw = f"{usage.free // 2**20} MiB free of {usage.total // 2**20} at {patient.settings.home}."
+    home = patient.settings.home
+    if not home.is_dir():
+        return bad("disk", f"There is no home folder {home}.", "Start Pickup, or set PICKUP_HOME.")
+    usage = shutil.disk_usage(home)
+    saw = f"{usage.free // 2**20} MiB free of {usage.total // 2**20} at {home}."
     if usage.free < patient.least_disk:
         return bad("disk", saw, "Free space: `pickup calls` names the oldest evidence.")
     return well("disk", saw)
