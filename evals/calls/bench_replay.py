@@ -66,7 +66,11 @@ async def record(settings: Settings, calls: int, at_once: int) -> None:
 async def replay(settings: Settings, times: int, at_once: int) -> list[list[Replayed]]:
     """Replay every recorded call so many times."""
     there = exchange_settings(settings, settings.home / "replay")
-    bundles = [read_bundle(folder) for folder in bundle_folders(settings.calls)]
+    bundles = [
+        bundle
+        for bundle in map(read_bundle, bundle_folders(settings.calls))
+        if bundle.ended in ("agent: goodbye", "caller: hung_up")  # no voicemail, no fault
+    ]
     calls = there.calls
     async with (
         Exchange(there),
