@@ -37,10 +37,10 @@ unit: setup
 gate: setup  ## every case by text: nothing that passed may fail (evals/baseline.json)
 	@$(BIN)/pickup eval --gate --junit build/eval/text.xml --page build/eval/text.html
 
-eval: setup  ## every case by text, from ear to mouth, and on a real line (hours)
-	@status=0; for driver in text audio phone; do \
-	    $(BIN)/pickup eval --driver $$driver --junit build/eval/$$driver.xml --page build/eval/$$driver.html || status=$$?; \
-	done; exit $$status
+eval: setup  ## every case by text, the pilot's from ear to mouth and by phone; pages in build/eval
+	@$(BIN)/pickup eval --page build/eval/text.html
+	@for driver in audio phone; do \
+	  $(BIN)/pickup eval evals/cases/pilot.yaml --driver $$driver --page build/eval/$$driver.html || exit; done
 
 browser: setup $(STAMPS)/browser
 	@$(BIN)/pytest tests/browser
