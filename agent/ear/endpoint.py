@@ -126,6 +126,12 @@ OPEN_ENDS: Final = _words("be do i'm is it's that'll this will")
 
 FAREWELLS: Final = _words("bye goodbye goodnight")
 
+HEARD_AS_BYE: Final = _words("by buy")
+"""What a lone "bye" is first heard as."""
+
+PARTING: Final = FAREWELLS | _words("okay ok thanks thank you no")
+"""Words that go with a "bye"."""
+
 GREETINGS: Final = _words("hi hello hey there good morning afternoon evening yes yeah")
 
 CLOSERS: Final = _words("please thanks")
@@ -180,7 +186,7 @@ def patience(text: str, expect: Expect) -> Patience:
     last = words[-1]
     if last in HESITATIONS:
         return Patience(LONG, "hesitation")
-    if last in FAREWELLS:
+    if last in FAREWELLS or (last in HEARD_AS_BYE and set(words) <= PARTING | HEARD_AS_BYE):
         return Patience(SHORT, "farewell")
     number = _number(words, expect)
     if number is not None:

@@ -44,6 +44,8 @@ TABLE = [
     (Expect.OPEN, "i'd like to place an order please", "polite_end", POLITE),
     (Expect.OPEN, "that's it thank you", "polite_end", POLITE),
     (Expect.OPEN, "okay bye", "farewell", SHORT),
+    (Expect.MORE, "by", "farewell", SHORT),
+    (Expect.OPEN, "i want to stop by", "unfinished", LONG),
     (Expect.OPEN, "a table for four", "ordinary", MIDDLE),
     (Expect.OPEN, "my number is three one six", "mid_number", LONG),
     (Expect.OPEN, f"my number is {NUMBER}", "whole_number", SHORT),
