@@ -182,7 +182,7 @@ async def test_finishing_in_mid_speech_keeps_the_rest_for_the_next_turn(engine: 
     first = await ear.finish(seconds(pcm[:half]))
     events = await listen(ear, pcm[half:], seconds(pcm[:half]))
     second = await ear.finish(seconds(pcm))
-    assert first.text.startswith("hi i'd like")
+    assert first.text.startswith("hi i'd")  # the cut falls into "like"
     assert second.text.endswith("order")
     assert isinstance(events[0], SpeechStarted)
     assert isinstance(events[-1], SpeechStopped | PartialHeard)
