@@ -137,7 +137,7 @@ class Gate(Section):
     staff_only: tuple[str, ...] = Field((), description='e.g. "friday 17:00-20:00": staff alone')
     vip: tuple[str, ...] = Field((), description="numbers that ring through to the staff")
     ring_through: bool = Field(False, description="dialplan/recipes/ring-staff is in place")
-    most_load: float = Field(8.0, gt=0, description="load average per core; more: voicemail")
+    most_load: float = Field(50, gt=0, description="load average per core; more: voicemail")
     rush_calls: int = Field(12, ge=1, description="so many calls in rush_minutes: short script")
     rush_minutes: float = Field(10, gt=0)
 

@@ -46,7 +46,7 @@ FORWARDED = Snapshot(trunk=TRUNK, caller=CALLER, diverted=(PUBLIC,), diversions=
         ({"calls": 8, "most_calls": 8}, "voicemail", "full"),
         ({"stopping": True}, "voicemail", "stopping"),
         ({"stopping": True, "diversions": 9}, "reject", "diversions"),
-        ({"load": 8.1}, "voicemail", "overloaded"),
+        ({"load": 50.1}, "voicemail", "overloaded"),
         # what the owner wants
         ({"paused": True}, "voicemail", "paused"),
         ({"staff_only": True}, "voicemail", "staff_only"),
