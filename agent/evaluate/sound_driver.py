@@ -47,6 +47,8 @@ from agent.settings import Settings
 
 SECONDS_PER_TURN: Final = 40.0
 """A call may last so long for each thing the caller does; an ordinary turn takes 5 to 10 s."""
+ENDED: Final = "ended"
+"""The step of a reply to what is said after the end."""
 CLOSE_SECONDS: Final = 10.0
 """How long the last writes of a bundle are waited for."""
 
@@ -278,7 +280,8 @@ def _judged(run: Run, call: ServedCall, done: Talk) -> Result:
         if isinstance(event, FaultSeen) and event.code == UnbackedClaim.code
     ]
     wrong = [*faults(run, exchanges, _end(run, done, exchanges)), *unbacked, *_late(run, done)]
-    if run.case.talk and len(done.marks) < len(run.case.talk):
+    missed = run.case.talk[len(done.marks) :]
+    if missed and not (done.ended == "agent" and all(map(_wants_nothing, missed))):
         wrong.append(f"turn {len(done.marks) + 1}: was not come to, the call was over")
     if done.ended == "limit":
         wrong.append("the call did not come to its end")
@@ -304,6 +307,8 @@ def _exchanges(run: Run, call: ServedCall, done: Talk) -> tuple[list[Exchange], 
         steps = [step for group in groups[begin:end] for step in group]
         heard = [step.given for step in steps if isinstance(step.given, Heard)]
         replies: tuple[Reply, ...] = tuple(step.reply for step in steps)
+        # What is said into the goodbye, the rest of a long turn too, brings no more.
+        replies = tuple(r for r in replies if r.step != ENDED or r.sentences) or replies
         turn = talk_turns[number - 1] if number else None
         if turn is not None and turn.hangs_up and call.dialogue.left is not None:
             replies = (Reply(CALLER_LEFT, tool=call.dialogue.left),)
@@ -312,6 +317,11 @@ def _exchanges(run: Run, call: ServedCall, done: Talk) -> tuple[list[Exchange], 
             said = " ".join(one.text for one in heard)
             words.append(said or (HANGS_UP if turn is not None and turn.hangs_up else "(silence)"))
     return exchanges, words
+
+
+def _wants_nothing(turn: Turn) -> bool:
+    """Whether a turn holds as well when the line is released before it: the call had ended."""
+    return turn.step in (None, ENDED) and not (turn.tool or turn.says or turn.moves or turn.facts)
 
 
 def _by_step(call: ServedCall) -> list[list[Step]]:
