@@ -34,6 +34,9 @@ RESULTS: Final = CHECKOUT / "build" / "bench"
 GATE: Final = {"rush_calls": 100_000, "most_load": 1_000.0}
 """The gate as it is on a quiet day: no short script, nobody refused."""
 
+WIDTH: Final = 150
+"""Columns of the widest table; a narrower terminal wraps them."""
+
 PATIENT: Final = {"max_calls": 16, "watchdog_seconds": 20.0}
 """A soak may share the box; a watchdog's kill would hide what is looked for."""
 
@@ -81,7 +84,7 @@ def bench(
     settings = loopback_settings(CHECKOUT / "var" / "bench", agent={"max_calls": 16}, gate=GATE)
     crowds = [int(number) for number in many.split(",") if number.strip()]
     load = round(os.getloadavg()[0], 2)
-    console = Console()
+    console = Console(width=WIDTH)
     rows = asyncio.run(_bench(settings, console, calls, crowds, plain))
     conditions = {
         "cores": os.cpu_count(),
@@ -110,13 +113,12 @@ def bench(
 async def _bench(
     settings: Settings, console: Console, calls: int, crowds: Sequence[int], plain: int
 ) -> list[Row]:
-    rows = []
-    async with Stack(settings, carrier=True, on_step=step_printer(console)):
-        if calls:
-            rows.append(await _run(settings, console, "alone", 1, calls))
-        for crowd in crowds:
-            count = min(ROUND, 4 * crowd)
-            rows.append(await _run(settings, console, f"{crowd} at once", crowd, count))
+    rows: list[Row] = []
+    runs = [("alone", 1, calls)] if calls else []
+    runs += [(f"{crowd} at once", crowd, min(ROUND, 4 * crowd)) for crowd in crowds]
+    if runs:
+        async with Stack(settings, carrier=True, on_step=step_printer(console)):
+            rows = [await _run(settings, console, *run) for run in runs]
     if plain:
         async with Stack(settings, carrier=True, plain=True, on_step=step_printer(console)):
             rows.append(await _run(settings, console, "plain, alone", 1, plain))
