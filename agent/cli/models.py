@@ -58,7 +58,8 @@ def pull_model(
     console = Console(stderr=True)
     console.print(f"{model.name}: {model.licence}", highlight=False)
     pulled = service.copy_in(model, source, home) if source else _fetch(model, home, console)
-    setting = f"PICKUP_MODELS__{model.kind.upper()}={pulled.path}"
+    variable = service.SETTINGS[model.kind].replace(".", "__").upper()
+    setting = f"PICKUP_{variable}={pulled.path}"
     if as_json:
         report = {
             "name": model.name,

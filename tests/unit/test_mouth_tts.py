@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -153,7 +154,8 @@ async def test_killed_again_and_again_the_line_fails_with_a_reason(mouth: Mouth)
     async def kill() -> None:
         while True:
             if mouth.pid:
-                os.kill(mouth.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # dead, and not yet noticed
+                    os.kill(mouth.pid, signal.SIGKILL)
             await asyncio.sleep(0.001)
 
     killer = asyncio.create_task(kill())
