@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from agent.errors import PhoneError
 from agent.evidence.bundle import bundle_folders
 from agent.service.dialplan import files
 from agent.service.dialplan.apply import apply
@@ -37,6 +39,17 @@ async def hears_more(caller: SipCaller, seconds: float = 0.5) -> None:
     async with asyncio.timeout(PATIENCE):
         while caller.loud_seconds < before + seconds:  # noqa: ASYNC110 - the agent speaks
             await asyncio.sleep(0.05)
+
+
+async def started_again(stack: Stack) -> None:
+    """Wait until the stack itself has started Asterisk again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(PhoneError):
+                if stack.pbx.pid is not None:
+                    await asyncio.to_thread(stack.pbx.command, "core waitfullybooted")
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def test_a_probe_call_goes_all_the_way_and_no_list_shows_it(stack: Stack) -> None:
@@ -100,7 +113,7 @@ async def test_a_start_with_a_broken_edit_goes_on_with_the_last_good_one(stack: 
     edited.write_text("[gate\n")
     try:
         await asyncio.to_thread(stack.pbx.stop)
-        await asyncio.to_thread(stack.pbx.start)
+        await started_again(stack)
         async with sip(stack, "+13165550113") as caller:
             assert await caller.dial() == 200
     finally:
