@@ -27,7 +27,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from garble import Garbler
 from network import SEED, Vectors, as_weights, balanced, binary, categorical, train
-from wordings import ASKS, HOUSE, Speaker, Turn, garbled, one_need, read_wordings, several_needs
+from wordings import (
+    ASKS,
+    HOUSE,
+    Speaker,
+    Turn,
+    garbled,
+    one_need,
+    read_several,
+    read_wordings,
+    several_needs,
+)
 
 from agent.events import Expect
 from agent.mind import heads
@@ -317,6 +327,7 @@ def main() -> None:
     speaker.random.seed("several")
     severals = list(several_needs(train_words, speaker, SEVERAL))
     severals += list(several_needs(dev_words, speaker, 400))
+    severals += read_several()
     garbler = Garbler({w for t in singles for w in t.text.split()}, SEED)
     noisy = [
         garbled(t, garbler.garble(t.text, rate))

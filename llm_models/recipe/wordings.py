@@ -112,6 +112,36 @@ def read_wordings() -> list[Wording]:
     return wordings
 
 
+def read_several() -> list[Turn]:
+    """Return the turns with several needs that were written whole."""
+    turns = []
+    for line in read_lines(DATA / "several.txt"):
+        said, kinds = line.split("\t")
+        text = re.sub(r"\[\w+:([^\]]*)\]", r"\1", said)
+        names = kinds.split(",")
+        labels = [
+            ASKS if name.startswith("topic:") or name == "unknown"
+            else "gives" if name.startswith("gives_") else name
+            for name in names
+        ]  # fmt: skip
+        telling = [n for n in names if n.startswith("gives_")] or [
+            n for n in names if n in ("yes", "no")
+        ]
+        state = STATES_OF[telling[0]][0] if telling else Expect.OPEN
+        if not APART.is_close(text):
+            turns.append(
+                Turn(
+                    text,
+                    state,
+                    tuple(dict.fromkeys(labels)),
+                    tuple(n.removeprefix("topic:") for n in names if n.startswith("topic:")),
+                    tuple(re.findall(r"\[(\w+):([^\]]*)\]", said)),
+                    is_dev(line),
+                )
+            )
+    return turns
+
+
 class Speaker:
     """Says wordings: chooses, fills in, adds the noise of real turns."""
 
