@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from later import later_calls
-from made import Labelled, labelled_calls
+
+from labelled import Labelled, labelled_calls, later_calls
 from rich.console import Console
 from rich.table import Table
 

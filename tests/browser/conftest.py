@@ -21,7 +21,7 @@ from agent.web.server import Pages, start
 
 sys.path.insert(0, str(CHECKOUT / "evals" / "calls"))
 
-from made import greeted, leaves, offers_link, ordered, passes_on, reserving
+from labelled.pieces import greeted, leaves, offers_link, ordered, passes_on, reserving
 from tape import Tape, invented, phrase
 
 from agent.mind.wording import Phrase

@@ -34,7 +34,7 @@ from agent.settings import CHECKOUT, Models, Settings
 CALLS = CHECKOUT / "evals" / "calls"
 sys.path.insert(0, str(CALLS))
 
-from made import labelled_calls  # noqa: E402
+from labelled import labelled_calls  # noqa: E402
 from record import (  # type: ignore[import-not-found] # noqa: E402
     worse_mind,
     worse_worlds,

@@ -27,8 +27,7 @@ from tests.unit.gguf_models import instruct_model
 
 sys.path.insert(0, str(CHECKOUT / "evals" / "calls"))
 
-from later import later_calls
-from made import labelled_calls
+from labelled import labelled_calls, later_calls
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 CALLS = {one.name: one for one in (*labelled_calls(), *later_calls())}

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from made import (
+from tape import Tape, fact, invented, phrase
+
+from agent.events import Outcome, Sentence, SentenceKind
+from agent.mind.wording import Phrase
+from agent.review.schema import FlagKind
+from labelled.pieces import (
     DIGITS,
     LINK,
     RESERVE,
     Labelled,
+    Maker,
     asked,
     greeted,
     leaves,
@@ -18,11 +24,6 @@ from made import (
     reserving,
     sends_link,
 )
-from tape import Tape, fact, invented, phrase
-
-from agent.events import Outcome, Sentence, SentenceKind
-from agent.mind.wording import Phrase
-from agent.review.schema import FlagKind
 
 
 def said() -> Iterator[Labelled]:
@@ -242,8 +243,4 @@ def ended() -> Iterator[Labelled]:
     yield Labelled("fault-mouth", leaves(tape), {FlagKind.FAULT: at})
 
 
-def later_calls() -> Iterator[Labelled]:
-    """Yield them, each named so."""
-    for maker in (said, heard, ended):
-        for one in maker():
-            yield Labelled(f"{one.name}-later", one.tape, one.plants)
+MAKERS: tuple[Maker, ...] = (said, heard, ended)
