@@ -22,8 +22,9 @@ from agent.evidence.recorder import CALLER_AUDIO, RESTAURANT_FILE
 from agent.evidence.redact import personal_spans, redact_events, redactor_of, silence
 from agent.evidence.wav import read_wav, write_wav
 from agent.mind.tools import PassMessage, SendLink, Tool
+from agent.review.look import look
 from agent.review.schema import Flag, FlagKind
-from agent.review.seen import Seen, Turn, look
+from agent.review.seen import Seen, Turn
 from agent.settings import CHECKOUT
 
 PROMOTED: Final = CHECKOUT / "evals" / "cases" / "promoted"

@@ -19,6 +19,7 @@ from agent.evidence.recorder import AGENT_AUDIO, EVENTS_FILE
 from agent.review.checks import check
 from agent.review.figures import measure
 from agent.review.judge import Judge, Verdict
+from agent.review.look import look
 from agent.review.schema import (
     HISTORY_FILE,
     REVIEW_FILE,
@@ -27,7 +28,7 @@ from agent.review.schema import (
     Review,
     Versions,
 )
-from agent.review.seen import Seen, look
+from agent.review.seen import Seen
 from agent.review.summary import summarise
 
 _CODE: Final = Path(__file__).parent
@@ -189,7 +190,8 @@ def checks_hash() -> str:
 
 
 def _code() -> Iterator[Path]:
-    names = ("checks", "figures", "schema", "seen", "summary", "words")
+    yield from sorted((_CODE / "checks").glob("*.py"))
+    names = ("figures", "look", "schema", "seen", "summary", "words")
     yield from (_CODE / f"{name}.py" for name in names)
 
 
