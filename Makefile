@@ -45,7 +45,7 @@ eval: setup  ## every case by text, the pilot's from ear to mouth and by phone; 
 browser: setup $(STAMPS)/browser
 	@$(BIN)/pytest tests/browser
 
-pbx: setup
+pbx: setup $(STAMPS)/sipp
 	@$(BIN)/pytest tests/pbx
 
 bench: setup  ## calls at the caller's ear: alone, 2, 4, 8 at once, and against a plain pipeline
@@ -97,6 +97,10 @@ $(STAMPS)/asterisk: asterisk/install
 
 $(STAMPS)/redis: asterisk/install
 	@asterisk/install redis
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/sipp: deploy/sipp
+	@deploy/sipp
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/browser: deploy/browser
