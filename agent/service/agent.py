@@ -31,7 +31,7 @@ from agent.phone.verdict import Script
 from agent.promises.ledger import Ledger
 from agent.restaurant import Restaurant, load_restaurant
 from agent.service.edits import Edits
-from agent.service.test_call import answer_test_call
+from agent.service.own_call import answer_own_call
 from agent.settings import Settings
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ async def _load(
 async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
     restaurant = parts.restaurant
     if leg.info.script in (Script.CANARY, Script.PROBE):
-        await answer_test_call(settings, restaurant, parts.phrases, leg)
+        await answer_own_call(settings, restaurant, parts.phrases, leg)
         return
     now = datetime.now(ZoneInfo(restaurant.time_zone))
     folder = new_folder(settings.calls, now, Random())  # noqa: S311 - a name, no secret

@@ -2,7 +2,7 @@
 
 A Local channel is put into ``[from-trunk]``, as a call from the trunk would be. The gate is
 asked, the agent is handed the call, greets, and listens for our tone. Nothing leaves the
-machine, and no list of calls shows it (``agent.service.test_call``).
+machine, and no list of calls shows it (``agent.service.own_call``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agent.errors import EvidenceError, PickupError
 from agent.evaluate.line import Clip, Line, LiveCaller
 from agent.evaluate.line_sound import RATE
 from agent.evidence.bundle import bundle_folders, read_card
-from agent.service.test_call import DEAF, FOLDER, LOUD
+from agent.service.own_call import DEAF, FOLDER, LOUD
 from agent.settings import Carrier, Settings
 
 ANSWER_SECONDS: Final = 12.0

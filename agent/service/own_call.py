@@ -43,7 +43,7 @@ DEAF: Final = "phone.deaf"
 """Code of the fault: the caller's sound never arrived."""
 
 
-async def answer_test_call(
+async def answer_own_call(
     settings: Settings, restaurant: Restaurant, phrases: Phrases, leg: CallLeg
 ) -> None:
     """Serve a call whose ``script`` is ``canary`` or ``probe``."""
