@@ -19,8 +19,8 @@ from agent import turns
 from agent.audio import AudioTime, byte_count
 from agent.call.ahead import Ahead, Asked
 from agent.call.keeping import Keeping
+from agent.call.needs import Leg, Media
 from agent.call.parts import Parts
-from agent.ear import Ear
 from agent.ear.tones import ToneDetector
 from agent.errors import CallGone, EngineError, PickupError, UnbackedClaim
 from agent.events import (
@@ -53,7 +53,6 @@ from agent.mind.dialogue import (
 from agent.mind.wording import Phrase
 from agent.mouth import Player
 from agent.mouth.units import SENTENCE_PAUSE
-from agent.phone import CallLeg, Media
 
 log = structlog.get_logger()
 
@@ -77,7 +76,7 @@ class Words:
 class Call:
     """One call from answer to release."""
 
-    def __init__(self, leg: CallLeg, parts: Parts, dialogue: Dialogue, recorder: Recorder) -> None:
+    def __init__(self, leg: Leg, parts: Parts, dialogue: Dialogue, recorder: Recorder) -> None:
         """Take the parts; nothing happens before ``run``."""
         self._leg = leg
         self._parts = parts
@@ -93,7 +92,7 @@ class Call:
         """How the dialogue stood before the caller's last words, to take them back to."""
         self._keeping = Keeping(parts, recorder.folder, self._post, leg.clock)
         self._ahead = Ahead(parts, dialogue, self._record, leg.clock)
-        self._ear: Ear = parts.ears.open()
+        self._ear = parts.ears.open()
         self._player: Player | None = None
         self._line = 0
         self._ear_lock = asyncio.Lock()
@@ -380,7 +379,7 @@ class Call:
                 yield chunk
 
 
-def _started(leg: CallLeg) -> CallStarted:
+def _started(leg: Leg) -> CallStarted:
     info = leg.info
     return CallStarted(
         at=leg.clock(),

@@ -6,11 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.ear import EarEngine
+from agent.call.needs import Ears, Ledger, Mind, Mouth
 from agent.mind.tools import Capabilities
-from agent.mind.understanding import Mind
-from agent.mouth import Mouth, Phrases
-from agent.promises.ledger import Ledger
+from agent.mouth import Phrases
 from agent.restaurant import Restaurant
 
 GUESSES_AT_ONCE: Final = 2
@@ -27,7 +25,7 @@ class Parts:
     """
 
     restaurant: Restaurant
-    ears: EarEngine
+    ears: Ears
     mind: Mind
     mouth: Mouth
     phrases: Phrases

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import numpy as np
 import soxr
@@ -22,17 +22,16 @@ from numpy.typing import NDArray
 
 from agent.audio import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, SILENT_FRAME
 from agent.call import Parts
-from agent.ear import Ear, EarEngine
+from agent.call.needs import Ear, Ears, Mind, Mouth
 from agent.errors import CallGone, PhoneError, PickupError
 from agent.evaluate.engines import Engines, ServedCall
 from agent.evaluate.line_sound import RATE, Clip, LineSound, Slot, SpokenClip
 from agent.events import CallerHungUp, Event, Expect, FinalHeard, KeyPressed
 from agent.evidence.wav import Sound
 from agent.mind.moves import Understanding
-from agent.mind.understanding import Mind
-from agent.mouth import Mouth, Phrases
+from agent.mouth import Phrases
 from agent.mouth.timing import Spoken
-from agent.phone import CallInfo, CallLeg, Media
+from agent.phone import CallInfo
 
 QUIET_ROUNDS: Final = 40
 """Rounds of the event loop in which nothing was at work, until nothing more will come of what
@@ -113,7 +112,7 @@ class _WatchedEar:
 
 
 class _WatchedEars:
-    def __init__(self, ears: EarEngine, work: Work) -> None:
+    def __init__(self, ears: Ears, work: Work) -> None:
         self._ears = ears
         self._work = work
 
@@ -152,9 +151,9 @@ def watched(parts: Parts, kept: Phrases, work: Work) -> Parts:
     """Return ``parts`` whose work is counted, and takes no time of the call."""
     return replace(
         parts,
-        ears=cast("EarEngine", _WatchedEars(parts.ears, work)),
-        mind=cast("Mind", _WatchedMind(parts.mind, work)),
-        mouth=cast("Mouth", _KeptMouth(parts.mouth, kept, work)),
+        ears=_WatchedEars(parts.ears, work),
+        mind=_WatchedMind(parts.mind, work),
+        mouth=_KeptMouth(parts.mouth, kept, work),
         think_ahead=False,  # no time passes that could be saved
     )
 
@@ -242,10 +241,10 @@ class AudioLeg:
         if self.over:
             raise CallGone("The call is over.")
 
-    async def open_media(self) -> Media:
+    async def open_media(self) -> AudioMedia:
         """Connect the caller's audio."""
         self.answered = True
-        return cast("Media", self.media)
+        return self.media
 
     async def hang_up(self) -> None:
         """End the call."""
@@ -291,7 +290,7 @@ class AudioCaller:
         self._now = 0.0
         self._leg = AudioLeg(info, lambda: self._now)
         self._serving = asyncio.create_task(
-            call.run(cast("CallLeg", self._leg), watched(engines.parts, engines.kept, self._work)),
+            call.run(self._leg, watched(engines.parts, engines.kept, self._work)),
             name="audio call",
         )
         self._to_agent = _Resampler(RATE, SAMPLE_RATE)

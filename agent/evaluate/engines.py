@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 from agent.call import Call, Parts
+from agent.call.needs import Leg
 from agent.ear import EarEngine
 from agent.evaluate.frozen import FrozenLedger, Tools
 from agent.events import Event, PromiseKind, PromiseUpdated, Replied
@@ -24,8 +25,6 @@ from agent.mind.dialogue import Dialogue, DialogueState, Input, Reply, all_lines
 from agent.mind.tools import Capabilities, PassMessage, capabilities_of
 from agent.mind.understanding import Mind
 from agent.mouth import Mouth, Phrases
-from agent.phone import CallLeg
-from agent.promises.ledger import Ledger
 from agent.restaurant import load_restaurant
 from agent.settings import Settings
 
@@ -142,9 +141,9 @@ class ServedCall:
         self.recorder.restaurant(engines.restaurant)
         self.dialogue = WatchedDialogue(restaurant, setup.caller, setup.withheld, can, setup.now)
 
-    async def run(self, leg: CallLeg, parts: Parts | None = None) -> None:
+    async def run(self, leg: Leg, parts: Parts | None = None) -> None:
         """Serve the call to its end. ``parts`` in place of the engines' own."""
-        with_ledger = replace(parts or self._parts, ledger=cast("Ledger", self.ledger))
+        with_ledger = replace(parts or self._parts, ledger=self.ledger)
         with_ledger = replace(with_ledger, capabilities=self._parts.capabilities)
         await Call(leg, with_ledger, self.dialogue, self.recorder).run()
 
@@ -202,7 +201,7 @@ class Engines:
                 mind=mind,
                 mouth=mouth,
                 phrases=phrases,
-                ledger=cast("Ledger", FrozenLedger({})),
+                ledger=FrozenLedger({}),
                 capabilities=capabilities,
                 longest_call=self.settings.agent.longest_call_seconds,
             )

@@ -59,9 +59,8 @@ async def serve(settings: Settings, *, plain: bool = False) -> None:
     restaurant = load_restaurant(settings.restaurant)
     async with contextlib.AsyncExitStack() as stack:
         heartbeat = Heartbeat.from_environment()
-        parts = await _load(settings, restaurant, stack, plain=plain)
+        serving = await _load(settings, restaurant, stack, plain=plain)
         await asyncio.to_thread(describe_machine, settings)  # hashes the models, once
-        serving = _Serving(parts)
         server = PhoneServer(settings, lambda leg: _serve_call(settings, serving.parts, leg))
         await server.start()
         stack.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -85,23 +84,24 @@ async def serve(settings: Settings, *, plain: bool = False) -> None:
 class _Serving:
     """The parts the next call is made with."""
 
-    def __init__(self, parts: Parts) -> None:
-        """Begin with ``parts``."""
+    def __init__(self, parts: Parts, mind: Mind) -> None:
+        """Begin with ``parts``, of which ``mind`` is one."""
         self.parts = parts
+        self._mind = mind
 
     async def take_up(self, restaurant: Restaurant) -> None:
         """Serve the next calls from an edited file; calls in progress keep what they have."""
         capabilities = capabilities_of(restaurant, frozenset(PromiseKind))
-        mind = await self.parts.mind.edited(restaurant)
+        self._mind = await self._mind.edited(restaurant)
         await self.parts.phrases.warm(all_lines(restaurant, capabilities))
         self.parts = replace(
-            self.parts, restaurant=restaurant, mind=mind, capabilities=capabilities
+            self.parts, restaurant=restaurant, mind=self._mind, capabilities=capabilities
         )
 
 
 async def _load(
     settings: Settings, restaurant: Restaurant, stack: contextlib.AsyncExitStack, *, plain: bool
-) -> Parts:
+) -> _Serving:
     ears = EarEngine(
         settings.models.ear,
         words_of(restaurant),
@@ -121,7 +121,7 @@ async def _load(
         await phrases.warm(all_lines(restaurant, capabilities))
     ledger = Ledger(settings)
     stack.push_async_callback(ledger.close)
-    return Parts(
+    parts = Parts(
         restaurant=restaurant,
         ears=ears,
         mind=mind,
@@ -132,6 +132,7 @@ async def _load(
         longest_call=settings.agent.longest_call_seconds,
         think_ahead=not plain,
     )
+    return _Serving(parts, mind)
 
 
 async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
