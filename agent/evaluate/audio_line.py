@@ -13,8 +13,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import soxr
@@ -25,9 +24,9 @@ from agent.call import Parts
 from agent.call.needs import Ear, Ears, Mind, Mouth
 from agent.errors import CallGone, PhoneError, PickupError
 from agent.evaluate.engines import Engines, ServedCall
-from agent.evaluate.line_sound import RATE, Clip, LineSound, Slot, SpokenClip
+from agent.evaluate.line_sound import RATE, LineSound, Slot
+from agent.evaluate.live import Live
 from agent.events import CallerHungUp, Event, Expect, FinalHeard, KeyPressed
-from agent.evidence.wav import Sound
 from agent.mind.moves import Understanding
 from agent.mouth import Phrases
 from agent.mouth.timing import Spoken
@@ -272,21 +271,14 @@ class AudioLeg:
             self.media.end()
 
 
-class AudioCaller:
-    """A caller on such a line; the same to whoever speaks as `agent.evaluate.line.LiveCaller`.
-
-    Attributes:
-        answered: Line time of the answer; None before.
-        cause: Q.850 cause of the hang-up; None before the end.
-    """
+class AudioCaller(Live):
+    """A caller on such a line."""
 
     def __init__(self, call: ServedCall, info: CallInfo, engines: Engines) -> None:
         """Dial; the ``engines`` serve the call."""
-        self.answered: float | None = None
-        self.cause: int | None = None
+        super().__init__(LineSound())
         self.call = call
         self._work = Work()
-        self._sound = LineSound()
         self._now = 0.0
         self._leg = AudioLeg(info, lambda: self._now)
         self._serving = asyncio.create_task(
@@ -296,33 +288,10 @@ class AudioCaller:
         self._to_agent = _Resampler(RATE, SAMPLE_RATE)
         self._to_caller = _Resampler(SAMPLE_RATE, RATE)
 
-    async def __aenter__(self) -> Self:
-        """The caller is on the line already."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Hang up if need be, and let the agent finish."""
-        await self.close()
-
     @property
     def gone(self) -> bool:
         """Whether the call is over."""
         return bool(self._leg.over)
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a clip is going out."""
-        return self._sound.speaking
-
-    @property
-    def spoken(self) -> tuple[SpokenClip, ...]:
-        """The clips that went out."""
-        return tuple(self._sound.spoken)
 
     @property
     def now(self) -> float:
@@ -347,14 +316,6 @@ class AudioCaller:
             await self._settle()
             yield self._sound.slot(slot)
         self.cause = 16
-
-    def say(self, clip: Clip) -> None:
-        """Begin to say ``clip`` in the next slot, or after what is being said."""
-        self._sound.say(clip)
-
-    def recording(self) -> Sound:
-        """Return both sides so far: int16, shape (samples, 2); left said, right heard."""
-        return self._sound.recording()
 
     async def press(self, digit: str) -> None:
         """Press a key."""

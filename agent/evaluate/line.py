@@ -15,7 +15,6 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 
@@ -24,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import AriError, PhoneError
-from agent.evaluate.line_sound import SLOT_SECONDS, Clip, LineSound, Slot, SpokenClip
-from agent.evidence.wav import Sound
+from agent.evaluate.line_sound import SLOT_SECONDS, Clip, LineSound, Slot
+from agent.evaluate.live import Live
 from agent.settings import Settings
 
 SETUP_SECONDS: Final = 5.0
@@ -64,12 +63,7 @@ class Line:
         """Nothing is opened before the first call."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the connections to the carrier; callers must be gone by then."""
         await self._http.close()
 
@@ -154,13 +148,8 @@ class Line:
             ) from error
 
 
-class LiveCaller:
-    """A caller on the line. Made by :meth:`Line.place`; close it, whatever happens.
-
-    Attributes:
-        answered: Line time at which the call was answered; None before.
-        cause: Q.850 cause of the hang-up; None before the end.
-    """
+class LiveCaller(Live):
+    """A caller on the line. Made by :meth:`Line.place`; close it, whatever happens."""
 
     def __init__(
         self,
@@ -170,9 +159,7 @@ class LiveCaller:
         background: NDArray[np.int16] | None = None,
     ) -> None:
         """Take the line; nothing happens before :meth:`dial`."""
-        self.answered: float | None = None
-        self.cause: int | None = None
-        self._sound = LineSound(background)
+        super().__init__(LineSound(background))
         self._line = line
         self._clock = clock
         name = uuid.uuid4().hex[:12]
@@ -190,33 +177,10 @@ class LiveCaller:
         self._media: aiohttp.ClientWebSocketResponse | None = None
         self._origin = 0.0
 
-    async def __aenter__(self) -> Self:
-        """The caller is on the line already."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Hang up if need be, and leave nothing behind at the carrier."""
-        await self.close()
-
     @property
     def gone(self) -> bool:
         """Whether the call is over."""
         return self._gone.is_set()
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a clip is going out."""
-        return self._sound.speaking
-
-    @property
-    def spoken(self) -> tuple[SpokenClip, ...]:
-        """The clips that went out."""
-        return tuple(self._sound.spoken)
 
     @property
     def now(self) -> float:
@@ -277,14 +241,6 @@ class LiveCaller:
             with contextlib.suppress(ConnectionError, aiohttp.ClientError):
                 await self._media.send_bytes(self._sound.send(slot))
             yield self._sound.slot(slot)
-
-    def say(self, clip: Clip) -> None:
-        """Begin to say ``clip`` in the next slot, or after what is being said."""
-        self._sound.say(clip)
-
-    def recording(self) -> Sound:
-        """Return both sides so far: int16, shape (samples, 2); left said, right heard."""
-        return self._sound.recording()
 
     async def press(self, digit: str) -> None:
         """Press a key (DTMF, RFC 4733 on the trunk). Raises AriError."""

@@ -15,11 +15,12 @@ from agent.errors import PickupError
 from agent.evaluate.audio_line import AudioCaller
 from agent.evaluate.engines import Engines, ServedCall, Setup, WatchedDialogue
 from agent.evaluate.frozen import FrozenLedger
+from agent.evaluate.live import Live
 from agent.evaluate.phone_line import PhoneLine, Staff
 from agent.evaluate.recorded import Recorded, Said, recorded, said_in
 from agent.evaluate.recorded import outcomes as outcomes_then
 from agent.evaluate.story import Row, Story, chunks, from_events, from_steps, moment_json
-from agent.evaluate.talker import Live, Talk, sequence, talk
+from agent.evaluate.talker import Talk, sequence, talk
 from agent.events import CallStarted, Event
 from agent.evidence.bundle import Bundle, read_bundle
 from agent.evidence.measures import EarMeasures, measure_ear

@@ -17,7 +17,6 @@ from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
@@ -29,13 +28,14 @@ from agent.evaluate.audio_line import AudioCaller
 from agent.evaluate.case import CALLER_LEFT, OPEN, WORLDS, Case, Run, Turn
 from agent.evaluate.engines import Engines, ServedCall, Setup, Step
 from agent.evaluate.line_sound import RATE, Clip
+from agent.evaluate.live import Live
 from agent.evaluate.manners import CALLERS
 from agent.evaluate.persona import PersonaCaller
 from agent.evaluate.phone_line import PhoneLine
 from agent.evaluate.recorded import resampled, turns_by_sound
 from agent.evaluate.replay import news
 from agent.evaluate.results import Status
-from agent.evaluate.talker import Deed, Floor, Live, NextDeed, Talk, sequence, talk
+from agent.evaluate.talker import Deed, Floor, NextDeed, Talk, sequence, talk
 from agent.evaluate.text import HANGS_UP, PERSONA_TURNS, Exchange, Result
 from agent.evaluate.verdict import banned, faults
 from agent.events import CallEnded, FaultSeen, Replied
@@ -76,9 +76,7 @@ class AudioDriver:
         shutil.rmtree(self._calls, ignore_errors=True)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Free the engines."""
         await self._exit.aclose()
         self._engines.clear()
@@ -135,12 +133,10 @@ class PhoneDriver(AudioDriver):
         super().__init__(settings, worlds)
         self._line: tuple[Engines, PhoneLine] | None = None
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         """Stop listening; free the engines."""
         await self._hang_up()
-        await super().__aexit__(kind, error, trace)
+        await super().__aexit__(*raised)
 
     async def _dial(self, setup: Setup, engines: Engines) -> tuple[Live, ServedCall]:
         if self._line is None or self._line[0] is not engines:

@@ -7,13 +7,13 @@ derail it: the next thing is done when the reply is over, however long it is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final
 
 from agent.evaluate.caller import ONSET_SLOTS, loud
 from agent.evaluate.line_sound import Clip, Slot, SpokenClip
+from agent.evaluate.live import Live
 from agent.events import (
     Event,
     FinalHeard,
@@ -71,51 +71,6 @@ class Deed:
     def silent(self) -> bool:
         """Whether nothing is done."""
         return not (self.clip or self.keys or self.hangs_up)
-
-
-class Live(Protocol):
-    """A caller's end of a line: `agent.evaluate.line.LiveCaller` or `AudioCaller`."""
-
-    answered: float | None
-    cause: int | None
-
-    async def __aenter__(self) -> Self:
-        """Be on the line."""
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave it."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether the call is over."""
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a clip is going out."""
-
-    @property
-    def spoken(self) -> tuple[SpokenClip, ...]:
-        """The clips that went out."""
-
-    def slots(self) -> AsyncIterator[Slot]:
-        """Let time pass, slot by slot."""
-
-    def say(self, clip: Clip) -> None:
-        """Say something."""
-
-    def recording(self) -> Sound:
-        """Return both sides."""
-
-    async def press(self, digit: str) -> None:
-        """Press a key."""
-
-    async def hang_up(self) -> None:
-        """Hang up."""
 
 
 class Floor:

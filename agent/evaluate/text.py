@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
@@ -219,9 +218,7 @@ class TextDriver:
         """Start; minds are loaded when first needed."""
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Free the minds."""
         for mind in self._minds.values():
             await mind.stop()
