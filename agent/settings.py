@@ -201,6 +201,13 @@ class Web(Section):
     port: int = 8780
 
 
+class Metrics(Section):
+    """Figures for Prometheus, served by the watch at /metrics; nothing in them is personal."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8769, ge=0, description="0: not served; <home>/metrics.prom has them too")
+
+
 class Settings(BaseSettings):
     """Everything the machine needs to know. See the module's text for where it comes from."""
 
@@ -225,6 +232,7 @@ class Settings(BaseSettings):
     mind: Mind = Mind()
     review: Review = Review()
     web: Web = Web()
+    metrics: Metrics = Metrics()
 
     @cached_property
     def calls(self) -> Path:

@@ -1,7 +1,7 @@
-"""What the watch counts, as Prometheus reads it: ``<home>/metrics.prom``, rewritten every 2 s.
+"""What the watch knows, as Prometheus reads it.
 
-A file for node_exporter's textfile collector rather than a port of our own: nothing more listens,
-and the figures are there when the network is not.
+Served at ``/metrics`` (``exporter``), and rewritten every 2 s into ``<home>/metrics.prom`` for
+node_exporter's textfile collector, for those who want no port more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from agent import __version__
 
 FILE: Final = "metrics.prom"
 
@@ -21,16 +23,18 @@ def render(state: Mapping[str, Any]) -> str:
     def family(name: str, kind: str, words: str, samples: Iterator[tuple[str, float]]) -> None:
         lines.append(f"# HELP pickup_{name} {words}")
         lines.append(f"# TYPE pickup_{name} {kind}")
-        lines.extend(f"pickup_{name}{labels} {value:g}" for labels, value in samples)
+        lines.extend(f"pickup_{name}{labels} {value:.15g}" for labels, value in samples)
 
     def one(value: object) -> Iterator[tuple[str, float]]:
-        yield "", float(value) if isinstance(value, int | float) else 0.0
+        if isinstance(value, int | float):  # what is not known yet is not told
+            yield "", float(value)
 
     def many(label: str, values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         for key, value in sorted(values.items()):
             yield f'{{{label}="{_escaped(key)}"}}', float(value)
 
     faults = state.get("faults", {})
+    family("build_info", "gauge", "Version.", iter([(f'{{version="{__version__}"}}', 1.0)]))
     trunk = 1.0 if state.get("trunk") == "reachable" else 0.0
     family("watch_timestamp_seconds", "gauge", "When this was written.", one(state.get("time")))
     family("trunk_reachable", "gauge", "Whether the trunk answers OPTIONS.", one(trunk))
@@ -40,6 +44,11 @@ def render(state: Mapping[str, Any]) -> str:
         "How long the trunk takes to answer OPTIONS.",
         one(state.get("round_trip_seconds")),
     )
+    family("calls_in_progress", "gauge", "Calls with the agent now.", one(state.get("calls_now")))
+    family("calls_limit", "gauge", "How many the agent takes.", one(state.get("calls_limit")))
+    family("promises_open", "gauge", "Texts not settled yet.", one(state.get("promises_open")))
+    family("voicemail_waiting", "gauge", "Not passed on yet.", one(state.get("voicemail_waiting")))
+    family("disk_free_bytes", "gauge", "Where the evidence lies.", one(state.get("disk_free")))
     family("calls_total", "counter", "Calls that ended on the trunk.", one(state.get("calls")))
     family(
         "calls_by_cause_total",

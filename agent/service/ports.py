@@ -68,5 +68,6 @@ def loopback_settings(home: Path, **overrides: Any) -> Settings:
             "webhook_port": webhook,
             "public_webhook_url": f"http://127.0.0.1:{webhook}",
         },
+        metrics={"port": free_port()},
         **overrides,
     )

@@ -2,8 +2,8 @@
 
 It hears Asterisk over AMI, tells people of faults, passes voicemail on and sends the canary when
 it is due. It has no part in any call: when it is away, calls go on and nothing is lost, only
-later. What it knows is in ``<home>/watch.json`` for `pickup doctor`, and in ``metrics.prom`` for
-Prometheus.
+later. What it knows is in ``<home>/watch.json`` for `pickup doctor`; Prometheus reads it at
+``/metrics`` or in ``metrics.prom``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import structlog
 
-from agent.errors import PickupError
+from agent.errors import PickupError, SetupError
 from agent.phone.watch import Sign, Watch
 from agent.promises.files import put_file
+from agent.promises.ledger import Ledger
 from agent.restaurant import load_restaurant
 from agent.service import metrics
 from agent.service.alerts import Alerts
 from agent.service.canary import sing
+from agent.service.exporter import Exporter
 from agent.service.voicemail import Collector, waiting
 from agent.service.watch_state import LATE_VOICEMAIL_SECONDS, STATE_SECONDS, state_file
 from agent.settings import Settings
@@ -38,6 +41,9 @@ VOICEMAIL_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 10.0
 CANARY_SECONDS: Final = 20.0
 """How often it is looked whether the canary is due; its times are full minutes."""
+
+HEALTH_SECONDS: Final = 3.0
+"""An agent that takes longer to say how it is, is not well."""
 
 LEAST_DISK: Final = 500 * 1024 * 1024
 """Bytes free: some 80 hours of both sides of calls; below it people are told."""
@@ -55,12 +61,16 @@ class Watcher:
         self._settings = settings
         self._clock = clock
         self._restaurant = load_restaurant(settings.restaurant)
+        self._ledger = Ledger(settings, clock)
         self._alerts = Alerts(settings, clock)
         self._collector = Collector(settings, self._restaurant, clock)
         self._signs: asyncio.Queue[Sign] = asyncio.Queue()
         self._watch = Watch(settings.pbx, self._signs.put_nowait)
         self._began = clock()
         self._sang = ""
+        self._state: dict[str, Any] = {}
+        self._looked: dict[str, int] = {}
+        self._exporter = Exporter(settings.metrics, lambda: self._state | self._looked)
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT."""
@@ -79,6 +89,10 @@ class Watcher:
             }.items()
         ]
         ended = asyncio.create_task(told.wait(), name="told to stop")
+        try:
+            await self._exporter.start()
+        except SetupError as error:  # the line is looked after all the same
+            log.error("Prometheus can't read the figures.", error=str(error))
         log.info("Pickup watches.", ami_port=self._settings.pbx.ami_port)
         try:
             done, _ = await asyncio.wait([*tasks, ended], return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +102,8 @@ class Watcher:
             for task in (*tasks, ended):
                 task.cancel()
             await asyncio.gather(*tasks, ended, return_exceptions=True)
+            await self._exporter.stop()
+            await self._ledger.close()
 
     async def _tell(self) -> None:
         while True:
@@ -105,8 +121,11 @@ class Watcher:
         free = (await asyncio.to_thread(shutil.disk_usage, self._settings.home)).free
         said = f"{free // 2**20} MiB free where the evidence lies."
         self._signs.put_nowait(Sign("disk.free", free >= LEAST_DISK, said))
+        open_ids = await asyncio.to_thread(self._ledger.open_ids)
+        self._looked |= {"disk_free": free, "promises_open": len(open_ids)}
         self._signs.put_nowait(await self._agent_answers())
         left = await asyncio.to_thread(waiting, self._settings.voicemail, self._clock())
+        self._looked["voicemail_waiting"] = len(left)
         late = [m for m in left if self._clock() - m.left > LATE_VOICEMAIL_SECONDS]
         said = f"{len(late)} voicemail messages wait to be passed on."
         self._signs.put_nowait(Sign("voicemail.passed_on", not late, said))
@@ -123,18 +142,22 @@ class Watcher:
 
     async def _agent_answers(self) -> Sign:
         agent = self._settings.agent
+        url = f"http://{agent.host}:{agent.port}/health"
+        timeout = aiohttp.ClientTimeout(total=HEALTH_SECONDS)
         try:
-            async with asyncio.timeout(3):
-                _, writer = await asyncio.open_connection(agent.host, agent.port)
-            writer.close()
-        except (OSError, TimeoutError):
+            async with aiohttp.ClientSession(timeout=timeout) as http, http.get(url) as answer:
+                health = await answer.json()
+            self._looked |= {"calls_now": health["calls"], "calls_limit": health["max_calls"]}
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+            self._looked |= {"calls_now": 0, "calls_limit": 0}
             said = f"No agent at {agent.host}:{agent.port}: callers reach the mailbox."
             return Sign("agent.answers", well=False, detail=said)
         return Sign("agent.answers", well=True, detail="The agent takes calls.")
 
     async def _write_state(self) -> None:
         counts = self._watch.signs.counts
-        row: dict[str, Any] = {
+        self._state = row = {
+            **self._looked,
             "time": self._clock(),
             "since": self._began,
             "trunk": counts.trunk,

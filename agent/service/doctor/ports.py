@@ -67,6 +67,7 @@ async def ports(patient: Patient) -> Finding:
         ("agent.port", "tcp", agent.port, "agent"),
         ("agent.gate_port", "tcp", agent.gate_port, "agent"),
         ("twilio.webhook_port", "tcp", settings.twilio.webhook_port, "agent"),
+        ("metrics.port", "tcp", settings.metrics.port, "agent"),
     ]
     here = listeners()
     for name, protocol, port, program in wanted:
