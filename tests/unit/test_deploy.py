@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from agent.cli import app
+from agent.phone import PhoneServer
+from agent.service.ports import loopback_settings
 from agent.settings import CHECKOUT, load_settings
+from tests.pbx.phone.house import echo
 
 INSTALL = CHECKOUT / "deploy" / "install"
 
@@ -75,3 +83,50 @@ def test_the_units_are_right(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+CONTAINER = CHECKOUT / "deploy" / "container"
+
+
+def test_compose_and_dockerfile_name_what_there_is() -> None:
+    compose = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
+    dockerfile = (CONTAINER / "Dockerfile").read_text()
+    commands = [re.findall(r'"([^"]+)"', line) for line in dockerfile.splitlines() if "CMD" in line]
+    commands += [s["command"] for s in compose["services"].values() if "command" in s]
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    assert {command[1] for command in commands if command[0] == "pickup"} == {"run", "backup"}
+    assert {"run", "backup"} <= known
+    assert os.access(CONTAINER / "healthy", os.X_OK)
+    context = (CONTAINER / compose["services"]["pickup"]["build"]["context"]).resolve()
+    assert (context / compose["services"]["pickup"]["build"]["dockerfile"]).is_file()
+    for service in compose["services"].values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        named = {volume.split(":")[0] for volume in service["volumes"] if volume[0] != "/"}
+        assert named <= set(compose["volumes"])
+    left_out = set((CHECKOUT / ".dockerignore").read_text().split())
+    assert {".git", ".venv", "build", "var"} <= left_out
+
+
+async def test_the_container_is_healthy_while_the_agent_answers(tmp_path: Path) -> None:
+    settings = loopback_settings(tmp_path)
+
+    async def health() -> tuple[int, str]:
+        where = {"PICKUP_HOME": str(tmp_path), "PICKUP_AGENT__PORT": str(settings.agent.port)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(CONTAINER / "healthy")),
+            env={**os.environ, **where},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, said.decode()
+
+    status, said = await health()
+    assert status == 1
+    assert "no agent at 127.0.0.1" in said
+    server = PhoneServer(settings, echo)
+    await server.start()
+    assert await health() == (0, "ok\n")
+    await server.stop(grace=0)
