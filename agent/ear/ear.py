@@ -8,9 +8,12 @@ events on any machine.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from agent.audio import SAMPLE_BYTES, SAMPLE_RATE
 from agent.ear.endpoint import Endpointing, FixedSilence
@@ -36,6 +39,16 @@ Two seconds instead cost a point of word error rate (docs/ear.md)."""
 PAUSE_DECODED: Final = round(0.6 * SAMPLE_RATE)
 """Samples of a pause that are decoded. Values from 0.25 to 1 s were not told apart by word
 error rate (docs/ear.md); 0.6 leaves Vosk room for its own endpoint at 0.5 s."""
+
+RISE_BEFORE: Final = round(0.2 * SAMPLE_RATE)
+RISE_AFTER: Final = round(0.032 * SAMPLE_RATE)
+"""Samples before and after the start of the first speech chunk in which its sound may rise."""
+
+RISEN: Final = 400
+"""Size of a sample that is no quiet line's hiss (−38 dB of full scale) …"""
+
+ABOVE_NOISE: Final = 4
+"""… and so many times the noise's RMS, on lines that are not quiet."""
 
 BLOCK: Final = round(0.04 * SAMPLE_RATE)
 """Samples decoded in one go while a turn is under way."""
@@ -249,12 +262,26 @@ class Ear:
 
     def _listen(self, sample: int, pre_roll: int = PRE_ROLL) -> None:
         """Decode from ``sample`` on, in the turn under way or in a new one."""
-        begin = max(0, sample - pre_roll)
+        begin = max(0, (self._rise(sample) if pre_roll else sample) - pre_roll)
         if self._turn is None:
             self._turn = Utterance(self._recogniser, self._expect, begin, self._only)
             self._shown = ("", 0, None)
         self._turn.jump(begin)
         self._turn.until = None
+
+    def _rise(self, sample: int) -> int:
+        """Return where the sound of the voice around ``sample`` rises, or ``sample``.
+
+        The detector's chunks lie anywhere on the sound. Decoding from a point of the sound itself
+        gives the same frames, and so the same words, whenever the same sound comes.
+        """
+        first = self._clock.samples - len(self._kept) // SAMPLE_BYTES
+        begin = max(0, sample - RISE_BEFORE - first)
+        near = np.frombuffer(self._kept, "<i2")[begin : max(0, sample + RISE_AFTER - first)]
+        # in steps of two: the noise measured differs a little from one time to the next
+        loud = max(RISEN, 2 ** math.ceil(math.log2(ABOVE_NOISE * self._detector.floor + 1)))
+        risen = np.flatnonzero(np.abs(near.astype(np.int32)) >= loud)
+        return first + begin + int(risen[0]) if len(risen) else sample
 
     async def _pause(self, last_voiced: int, at: float) -> list[Event]:
         """The caller stopped: say how long to wait, with the newest words in mind."""

@@ -140,7 +140,8 @@ class SpeechDetector:
         self._peak = 0.0
         hops = round(LOOK_BACK * SAMPLE_RATE / HOP_SAMPLES) + OFFSET_CHUNKS * 8
         self._hops: deque[tuple[int, float]] = deque(maxlen=hops)
-        self._floor = 0.0
+        self.floor = 0.0
+        """RMS of what is heard while nobody speaks."""
 
     def feed(self, pcm: bytes) -> list[Started | Stopped]:
         """Judge ``pcm`` (slin16, any length) and return what changed, in order."""
@@ -205,7 +206,7 @@ class SpeechDetector:
         if probability < QUIET and not self.speaking:
             level = float(np.sqrt(np.mean(samples**2)))
             # Down at once, up slowly (about 1 s): a breath must not raise the floor.
-            self._floor = level if level < self._floor else 0.97 * self._floor + 0.03 * level
+            self.floor = level if level < self.floor else 0.97 * self.floor + 0.03 * level
 
     def _while_quiet(self, probability: float, start: int) -> Started | None:
         self._onset.append((probability >= SPEECH, start))
@@ -233,7 +234,7 @@ class SpeechDetector:
 
     def _last_voiced(self) -> int:
         """Place the end of speech by energy, no later than where Silero saw it."""
-        threshold = max(ABOVE_FLOOR * self._floor, BELOW_PEAK * self._peak)
+        threshold = max(ABOVE_FLOOR * self.floor, BELOW_PEAK * self._peak)
         earliest = self._speech_end - round(LOOK_BACK * SAMPLE_RATE)
         for end, rms in reversed(self._hops):
             if end <= earliest:

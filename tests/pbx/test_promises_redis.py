@@ -94,16 +94,20 @@ class House:
 
     @contextlib.asynccontextmanager
     async def worker_process(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run a worker of its own; unless it was killed before, SIGTERM must end it well."""
+        """Run a worker of its own until SIGTERM, which must end it well unless it was killed."""
+        environment = self.environment()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "agent.promises.worker",
-            env=self.environment(),
+            env=environment,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
+            async with asyncio.timeout(DEADLINE):
+                while not await listens(int(environment["PICKUP_TWILIO__WEBHOOK_PORT"])):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
             yield process
             if process.returncode is None:
                 process.terminate()

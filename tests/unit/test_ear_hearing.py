@@ -125,6 +125,18 @@ async def test_the_same_sound_gives_the_same_events(engine: EarEngine) -> None:
     assert await hearing(engine, *parts) == await hearing(engine, *parts)
 
 
+@pytest.mark.parametrize("name", ["thats_all_espeak", "order_rms", "hours_ked"])
+async def test_the_same_sound_at_another_moment_gives_the_same_words(
+    engine: EarEngine, name: str
+) -> None:
+    heard = set()
+    for packets in range(8):  # after eight the detector's chunks lie on it as at first
+        later = 0.02 * packets
+        _, final = await hearing(engine, silence(later), hiss(1), speech(name), hiss(1))
+        heard.add(tuple((w.text, round(w.start - later, 2), w.confidence) for w in final.words))
+    assert len(heard) == 1
+
+
 async def test_two_calls_at_once_hear_as_each_alone(engine: EarEngine) -> None:
     one = (hiss(1), speech("order_rms"), hiss(1))
     two = (hiss(1), speech("hours_ked"), hiss(1))
