@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from tape import Tape, phrase
 
 from agent.mind.wording import Phrase
-from labelled.pieces import Labelled, Maker, asked, greeted, leaves, ordered, passes_on, reserving
+from labelled.pieces import (
+    Labelled,
+    Maker,
+    asked,
+    greeted,
+    leaves,
+    ordered,
+    passes_on,
+    reserving,
+    says_goodbye,
+)
 
 
 def clean() -> Iterator[Labelled]:
@@ -33,8 +43,7 @@ def clean() -> Iterator[Labelled]:
         step="offer_message",
     )
     tape.hears("no thanks goodbye", "no", "goodbye")
-    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-    tape.ends()
+    says_goodbye(tape)
     yield Labelled("wants-a-person", tape)
     tape = greeted("this is about your google business listing it is not verified", "spam")
     tape.says(phrase(Phrase.NO_SPAM), step="spam")
@@ -42,8 +51,7 @@ def clean() -> Iterator[Labelled]:
     yield Labelled("spam-told-no", tape)
     tape = ordered()
     tape.presses("2")
-    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-    tape.ends()
+    says_goodbye(tape)
     yield Labelled("keys", tape)
     tape = Tape()
     tape.greet()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tape import Tape, fact, phrase
+from tape import Tape, phrase
 
 from agent.events import Outcome
 from agent.mind.wording import Phrase
@@ -14,13 +14,16 @@ from labelled.pieces import (
     RESERVE,
     Labelled,
     Maker,
+    answers,
     asked,
     greeted,
     leaves,
     offers_link,
     ordered,
+    ordering,
     passes_on,
     reserving,
+    says_goodbye,
 )
 
 
@@ -49,7 +52,7 @@ def spam_calls() -> Iterator[Labelled]:
         tape.ends(reason="spam")
         yield Labelled(f"near-spam-told-no-{number}", tape)
     tape = greeted("I found you on google are you open on monday", "answer:hours")
-    tape.says(fact("hours"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "hours")
     yield Labelled("near-spam-found-on-google", leaves(tape))
     yield Labelled("near-spam-press", leaves(ordered("your recording said press one to order")))
 
@@ -78,11 +81,9 @@ def giving_up() -> Iterator[Labelled]:
         ("never-mind", "never mind I'll call later", ("no", "goodbye")),
         ("no-text", "no thank you I'd rather come by", ("no",)),
     ):
-        tape = greeted("I want to order", "order")
-        offers_link(tape)
+        tape = ordering()
         tape.hears(words, *moves)
-        tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-        tape.ends()
+        says_goodbye(tape)
         yield Labelled(f"near-gave-up-{name}", tape)
     tape = asked("is there parking", "parking")
     tape.hangs_up()
@@ -94,8 +95,7 @@ def giving_up() -> Iterator[Labelled]:
 
 def drops() -> Iterator[Labelled]:
     """Calls that we dropped."""
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     at = tape.ends("fault", "engine.mouth")
     plants = {FlagKind.DROPPED: at}
     yield Labelled("dropped-fault", tape, plants)
@@ -115,7 +115,7 @@ def drops() -> Iterator[Labelled]:
     yield Labelled("dropped-before-a-word", tape, {FlagKind.DROPPED: at})
 
     tape = greeted("is there parking", "answer:parking")
-    tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "parking")
     tape.hears("no bye", "no", "goodbye")
     tape.says(phrase(Phrase.GOODBYE), step="goodbye", heard="Thanks for calling.")
     tape.hangs_up(gap=0.1)
@@ -140,8 +140,7 @@ def failed_promises() -> Iterator[Labelled]:
         ("undelivered", (Outcome.ACCEPTED,), ("accepted", "status undelivered")),
         ("no-news", (), ()),
     ):
-        tape = greeted("I want to order", "order")
-        offers_link(tape)
+        tape = ordering()
         tape.hears("yes", "yes")
         tape.decides("order_link", tool="order_link")
         at = tape.now + 0.45
@@ -153,8 +152,7 @@ def failed_promises() -> Iterator[Labelled]:
     passes_on(tape, Outcome.PENDING, news=("attempt", "refused"))
     yield Labelled("promise-message-refused", leaves(tape), {FlagKind.PROMISE_FAILED: at})
 
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     tape.decides("order_link", tool="order_link")
     receipt = tape.promises(
@@ -162,8 +160,7 @@ def failed_promises() -> Iterator[Labelled]:
     )
     tape.says(receipt, phrase(Phrase.ANYTHING_ELSE), step="anything_else", gap=0.9)
     yield Labelled("near-promise-kept-afterwards", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     tape.decides("order_link", tool="order_link")
     receipt = tape.promises(LINK, Outcome.PENDING, Outcome.ACCEPTED, news=("accepted",), gap=0.4)

@@ -15,12 +15,16 @@ from labelled.pieces import (
     RESERVE,
     Labelled,
     Maker,
+    answers,
+    gives_name,
     greeted,
     leaves,
     offers_link,
     ordered,
+    ordering,
     passes_on,
     reserving,
+    says_goodbye,
     sends_link,
 )
 
@@ -36,9 +40,7 @@ def mishearings() -> Iterator[Labelled]:
         tape = greeted("I'd like a table on friday for six", "reservation")
         tape.says(RESERVE, step="ask_details")
         at = tape.hears(words, "gives", when="friday")
-        tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-        tape.hears("dana", "gives", name="dana")
-        tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+        gives_name(tape, "dana")
         passes_on(tape)
         yield Labelled(f"misheard-{name}", leaves(tape), {FlagKind.MISHEARD: at})
     tape = greeted("I want to order", "order")
@@ -66,8 +68,7 @@ def mishearings() -> Iterator[Labelled]:
     offers_link(tape)
     sends_link(tape)
     yield Labelled("misheard-no-word", leaves(tape), {FlagKind.MISHEARD: at})
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     at = tape.hears("yes", noticed=False)
     tape.says(phrase(Phrase.STILL_THERE), step="silence_prompt", gap=5.0)
     sends_link(tape, "yes I said yes please")
@@ -80,8 +81,7 @@ def mishearings() -> Iterator[Labelled]:
     offers_link(tape)
     sends_link(tape)
     yield Labelled("near-misheard-once", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("no use another number", "no")
     tape.says(phrase(Phrase.ASK_NUMBER), step="ask_number")
     tape.hears(number, "gives", phone=number)
@@ -91,13 +91,12 @@ def mishearings() -> Iterator[Labelled]:
     tape = greeted("can you repeat that", "repeat")
     tape.says(phrase(Phrase.HOW_CAN_I_HELP), step="help")
     tape.hears("my friend said you have parking", "answer:parking")
-    tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "parking")
     yield Labelled("near-misheard-repeat", leaves(tape))
     tape = ordered()
     tape.hears("", understood=False, seconds=0.4)
     tape.hears("no that's it", "no", gap=0.9)
-    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-    tape.ends()
+    says_goodbye(tape)
     yield Labelled("near-misheard-cough", tape)
 
 
@@ -106,7 +105,7 @@ def talking_over() -> Iterator[Labelled]:
     for name, gap in (("early", -1.2), ("half-way", -1.6), ("late", -0.6)):
         tape = greeted()
         tape.hears("hi I was wondering whether you have any parking there", "answer:parking")
-        at = tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else")
+        at = answers(tape, "parking", gap=gap)
         tape.now = max(tape.now, tape.caller[-1][1])
         yield Labelled(f"talked-over-{name}", leaves(tape), {FlagKind.TALKED_OVER: at})
     for name, words in (("wait", "wait wait hold on I have one more question"),
@@ -118,30 +117,25 @@ def talking_over() -> Iterator[Labelled]:
         tape.says(phrase(Phrase.TAKE_YOUR_TIME), step="waiting")
         plants = {FlagKind.TALKED_OVER: at}
         tape.hears("okay that is it thanks", "no", gap=1.0)
-        tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-        tape.ends()
+        says_goodbye(tape)
         yield Labelled(f"talked-over-on-{name}", tape, plants)
 
     for name, gap in (("polite", 0.2), ("last-syllable", -0.15)):
         tape = greeted()
         tape.hears("hi I was wondering whether you have any parking there", "answer:parking")
-        tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else")
+        answers(tape, "parking", gap=gap)
         yield Labelled(f"near-talked-over-{name}", leaves(tape))
     tape = greeted("what are your hours", "answer:hours")
     tape.says(fact("hours"), step="anything_else")
     tape.hears("great thanks and do you deliver", "answer:delivery", gap=-6.0, barges=True)
-    tape.says(fact("delivery"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "delivery")
     yield Labelled("near-talked-over-yielded", leaves(tape))
     tape = greeted("what are your hours", "answer:hours")
-    tape.says(fact("hours"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "hours")
     tape.hears("uh huh", understood=False, gap=-6.0)
     tape.now = tape.agent[-1][1]
     yield Labelled("near-talked-over-uh-huh", leaves(tape))
-    tape = greeted(
-        "I want to order",
-        "order",
-    )
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes", gap=-0.4)
     tape.now = tape.agent[-1][1]
     tape.decides("order_link", tool="order_link")
@@ -155,14 +149,13 @@ def dead_airs() -> Iterator[Labelled]:
     for name, gap in (("four", 4.0), ("seven", 7.0), ("just-over", 3.3)):
         tape = greeted("is there parking", "answer:parking")
         at = tape.now
-        tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else")
+        answers(tape, "parking", gap=gap)
         yield Labelled(f"dead-air-{name}", leaves(tape), {FlagKind.DEAD_AIR: at})
     tape = Tape()
     tape.greet(gap=4.5)
     yield Labelled("dead-air-no-greeting", leaves(tape, "okay bye", "goodbye"),
                    {FlagKind.DEAD_AIR: 0.05})  # fmt: skip
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     tape.decides("order_link", tool="order_link")
     tape.says(phrase(Phrase.ONE_MOMENT), undecided=True, gap=1.0)
@@ -170,8 +163,7 @@ def dead_airs() -> Iterator[Labelled]:
     receipt = tape.promises(LINK, Outcome.ACCEPTED, gap=3.5)
     tape.says(receipt, phrase(Phrase.ANYTHING_ELSE), step="anything_else", gap=4.2)
     yield Labelled("dead-air-tool", leaves(tape), {FlagKind.DEAD_AIR: at})
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     at = tape.now
     tape.says(phrase(Phrase.STILL_THERE), step="silence_prompt", gap=16.0)
     sends_link(tape)
@@ -179,15 +171,13 @@ def dead_airs() -> Iterator[Labelled]:
 
     for name, gap in (("two", 2.0), ("just-under", 2.7)):
         tape = greeted("is there parking", "answer:parking")
-        tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else")
+        answers(tape, "parking", gap=gap)
         yield Labelled(f"near-dead-air-{name}", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.waits(5.0)
     sends_link(tape)
     yield Labelled("near-dead-air-caller-thinks", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.says(phrase(Phrase.STILL_THERE), step="silence_prompt", gap=6.1)
     sends_link(tape)
     yield Labelled("near-dead-air-prompted", leaves(tape))
@@ -211,8 +201,7 @@ def missed_goodbyes() -> Iterator[Labelled]:
         at = tape.hears(words, "unclear")
         tape.says(phrase(Phrase.NOT_CAUGHT), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
         tape.hears("no", "no")
-        tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-        tape.ends()
+        says_goodbye(tape)
         yield Labelled(f"missed-goodbye-{name}", tape, {FlagKind.MISSED_GOODBYE: at})
     tape = ordered()
     leaves(tape)
@@ -233,22 +222,20 @@ def missed_goodbyes() -> Iterator[Labelled]:
     yield Labelled("near-missed-goodbye-answered", tape)
     tape = ordered()
     tape.hears("no bye oh wait is there parking", "no", "answer:parking")
-    tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "parking")
     yield Labelled("near-missed-goodbye-one-more", leaves(tape))
     tape = greeted("I want to leave a message", "message")
     ask = Sentence(SentenceKind.PHRASE, "ask_other", "What would you like me to tell the owner?")
     tape.says(ask, step="ask_details")
     tape.hears("she left without saying goodbye and I was upset", "gives")
-    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-    tape.hears("dana", "gives", name="dana")
-    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+    gives_name(tape, "dana")
     passes_on(tape)
     yield Labelled("near-missed-goodbye-in-a-story", leaves(tape))
     tape = ordered()
     leaves(tape)
     tape.events = [event for event in tape.events if event.kind() != "call_ended"]
     tape.hears("wait do you deliver", "answer:delivery")
-    tape.says(fact("delivery"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "delivery")
     yield Labelled("near-missed-goodbye-taken-up-again", leaves(tape))
 
 
@@ -266,8 +253,7 @@ def questions_twice() -> Iterator[Labelled]:
         ("yes-it-is", "yes it is", ("yes",)),
         ("yeah-unclear", "yeah", ("unclear",)),
     ):
-        tape = greeted("I want to order", "order")
-        offers_link(tape)
+        tape = ordering()
         tape.hears(answer, *moves)
         confirm = phrase(Phrase.CONFIRM_CALLER_ID, digits=DIGITS)
         at = tape.says(confirm, step="confirm_caller_id")
@@ -278,14 +264,11 @@ def questions_twice() -> Iterator[Labelled]:
     tape.hears("friday at seven for four", "gives", when="friday at seven", size="four")
     at = tape.says(RESERVE, step="ask_details")
     tape.hears("friday seven four people", "gives", when="friday seven", size="four")
-    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-    tape.hears("dana", "gives", name="dana")
-    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+    gives_name(tape, "dana")
     passes_on(tape)
     yield Labelled("asked-twice-details", leaves(tape), {FlagKind.ASKED_TWICE: at})
 
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("is there parking", "answer:parking")
     tape.says(
         fact("parking"),
@@ -294,20 +277,18 @@ def questions_twice() -> Iterator[Labelled]:
     )
     sends_link(tape)
     yield Labelled("near-asked-twice-question-between", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("say that again please", "repeat")
     offers_link(tape)
     sends_link(tape)
     yield Labelled("near-asked-twice-repeat", leaves(tape))
     tape = ordered()
     tape.hears("is there parking", "answer:parking")
-    tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "parking")
     tape.hears("and do you deliver", "answer:delivery")
-    tape.says(fact("delivery"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "delivery")
     yield Labelled("near-asked-twice-anything-else", leaves(tape))
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     tape.decides("order_link", tool="order_link")
     receipt = tape.promises(LINK, Outcome.REFUSED, news=("refused",), gap=0.45)

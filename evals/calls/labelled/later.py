@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tape import Tape, fact, invented, phrase
+from tape import Tape, invented, phrase
 
 from agent.events import Outcome, Sentence, SentenceKind
 from agent.mind.wording import Phrase
@@ -15,11 +15,13 @@ from labelled.pieces import (
     RESERVE,
     Labelled,
     Maker,
+    answers,
     asked,
+    gives_name,
     greeted,
     leaves,
-    offers_link,
     ordered,
+    ordering,
     passes_on,
     reserving,
     sends_link,
@@ -42,7 +44,7 @@ def said() -> Iterator[Labelled]:
         ("can I rent the whole place for a wedding", "ramen_price"),
     ):
         tape = greeted(question, f"answer:{name}")
-        at = tape.says(fact(name), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+        at = answers(tape, name)
         yield Labelled(f"wrong-fact-{name}", leaves(tape), {FlagKind.WRONG_FACT: at})
     for name, text in (
         ("manager", "Let me get the manager for you."),
@@ -91,7 +93,7 @@ def heard() -> Iterator[Labelled]:
         ("didnt-say", "I didn't say ramen I said gyoza"),
     ):
         tape = greeted("are you open saturday", "answer:hours")
-        tape.says(fact("hours"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+        answers(tape, "hours")
         at = tape.hears(words, "unknown")
         tape.says(phrase(Phrase.DONT_KNOW), phrase(Phrase.OFFER_RELAY), step="offer_relay")
         tape.hears("no", "no")
@@ -103,16 +105,14 @@ def heard() -> Iterator[Labelled]:
             "yeah hello so my wife and I would like to know if you deliver",
             "answer:delivery",
         )
-        at = tape.says(
-            fact("delivery"), phrase(Phrase.ANYTHING_ELSE), gap=gap, step="anything_else"
-        )
+        at = answers(tape, "delivery", gap=gap)
         tape.now = max(tape.now, tape.caller[-1][1])
         yield Labelled(f"talked-over-{name}", leaves(tape), {FlagKind.TALKED_OVER: at})
     for seconds in (3.6, 9.0):
         tape = ordered()
         tape.hears("do you deliver", "answer:delivery")
         at = tape.now
-        tape.says(fact("delivery"), phrase(Phrase.ANYTHING_ELSE), gap=seconds, step="anything_else")
+        answers(tape, "delivery", gap=seconds)
         yield Labelled(f"dead-air-{seconds:.0f}", leaves(tape), {FlagKind.DEAD_AIR: at})
     for name, words in (
         ("later", "talk to you later goodbye"),
@@ -129,13 +129,10 @@ def heard() -> Iterator[Labelled]:
     tape.hears("the heating is broken in the bathroom", "gives", details="the heating is broken")
     at = tape.says(ask, step="ask_details")
     tape.hears("the heating is broken", "gives", details="the heating is broken")
-    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-    tape.hears("joe", "gives", name="joe")
-    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+    gives_name(tape, "joe")
     passes_on(tape)
     yield Labelled("asked-twice-message", leaves(tape), {FlagKind.ASKED_TWICE: at})
-    tape = greeted("can I order", "order")
-    offers_link(tape)
+    tape = ordering("can I order")
     tape.hears("sure that works", "unclear")
     tape.says(
         phrase(Phrase.NOT_CAUGHT),
@@ -148,8 +145,7 @@ def heard() -> Iterator[Labelled]:
     sends_link(tape)
     yield Labelled("asked-twice-again", leaves(tape), {FlagKind.ASKED_TWICE: at})
 
-    tape = greeted("can I order", "order")
-    offers_link(tape)
+    tape = ordering("can I order")
     tape.hears("what", "repeat")
     tape.says(phrase(Phrase.CONFIRM_CALLER_ID_AGAIN, digits=DIGITS), step="confirm_caller_id")
     tape.hears("oh yes yes", "yes")
@@ -162,9 +158,7 @@ def heard() -> Iterator[Labelled]:
     )
     tape.says(RESERVE, step="ask_details")
     tape.hears("sunday noon two people", "gives", when="sunday noon", size="two")
-    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-    tape.hears("o'brien", "gives", name="o'brien")
-    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+    gives_name(tape, "o'brien")
     passes_on(tape)
     yield Labelled("near-heard-two-needs", leaves(tape, "no that was everything bye", "no"))
     tape = ordered()
@@ -176,11 +170,11 @@ def heard() -> Iterator[Labelled]:
     tape = greeted("hello hello", "smalltalk")
     tape.says(phrase(Phrase.SMALLTALK), phrase(Phrase.HOW_CAN_I_HELP), step="help", gap=0.1)
     tape.hears("where are you located", "answer:address")
-    tape.says(fact("address"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "address")
     yield Labelled("near-heard-hello", leaves(tape, "great bye now", "goodbye"))
     tape = asked("do you sell beer", "alcohol")
     tape.hears("my buddy said bye already he is outside, do you have parking", "answer:parking")
-    tape.says(fact("parking"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "parking")
     yield Labelled("near-heard-said-bye", leaves(tape))
 
 
@@ -196,9 +190,7 @@ def ended() -> Iterator[Labelled]:
         at = tape.hears(pitch, "unknown")
         tape.says(phrase(Phrase.DONT_KNOW), phrase(Phrase.OFFER_RELAY), step="offer_relay")
         tape.hears("yes please", "yes")
-        tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-        tape.hears("jennifer", "gives", name="jennifer")
-        tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+        gives_name(tape, "jennifer")
         passes_on(tape)
         yield Labelled(f"spam-served-{number}", leaves(tape), {FlagKind.SPAM_SERVED: at})
     for name, words in (
@@ -212,7 +204,7 @@ def ended() -> Iterator[Labelled]:
             passes_on(tape)
         else:
             known = "delivery" if name == "reviews" else "parking"
-            tape.says(fact(known), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+            answers(tape, known)
         yield Labelled(f"near-spam-{name}", leaves(tape))
     tape = greeted()
     at = tape.hears("we need catering for thirty people on the tenth", "catering")

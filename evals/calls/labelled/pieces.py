@@ -62,18 +62,42 @@ def sends_link(tape: Tape, words: str = "yes that's right") -> None:
     tape.says(receipt, phrase(Phrase.ANYTHING_ELSE), step="anything_else", gap=0.9)
 
 
+def answers(tape: Tape, fact_id: str, gap: float = 0.5) -> float:
+    """Let the agent answer with a fact; return when it begins to."""
+    sentences = fact(fact_id), phrase(Phrase.ANYTHING_ELSE)
+    return tape.says(*sentences, step="anything_else", gap=gap)
+
+
+def gives_name(tape: Tape, name: str) -> None:
+    """Let the agent ask for the caller's name, get it, and ask about the number."""
+    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
+    tape.hears(name, "gives", name=name)
+    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+
+
+def says_goodbye(tape: Tape) -> None:
+    """Let the agent take leave and hang up."""
+    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
+    tape.ends()
+
+
 def leaves(tape: Tape, words: str = "no that's all thank you", *moves: str) -> Tape:
     """Let both say goodbye."""
     tape.hears(words, *(moves or ("no",)))
-    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-    tape.ends()
+    says_goodbye(tape)
+    return tape
+
+
+def ordering(words: str = "I want to order", *moves: str) -> Tape:
+    """Return a call in which the link was offered."""
+    tape = greeted(words, *(moves or ("order",)))
+    offers_link(tape)
     return tape
 
 
 def ordered(words: str = "I'd like to place an order", *moves: str) -> Tape:
     """Return a call in which the link was sent."""
-    tape = greeted(words, *(moves or ("order",)))
-    offers_link(tape)
+    tape = ordering(words, *moves)
     sends_link(tape)
     return tape
 
@@ -83,9 +107,7 @@ def reserving(words: str = "I'd like to book a table") -> Tape:
     tape = greeted(words, "reservation")
     tape.says(RESERVE, step="ask_details")
     tape.hears("friday at seven for four people", "gives", when="friday at seven", size="four")
-    tape.says(phrase(Phrase.ASK_NAME), step="ask_name")
-    tape.hears("maria lopez", "gives", name="maria lopez")
-    tape.says(phrase(Phrase.CONFIRM_CALLBACK, digits=DIGITS), step="confirm_caller_id")
+    gives_name(tape, "maria lopez")
     return tape
 
 
@@ -100,5 +122,5 @@ def passes_on(tape: Tape, *outcomes: Outcome, news: tuple[str, ...] = ("accepted
 def asked(question: str, fact_id: str) -> Tape:
     """Return a call in which a question was answered."""
     tape = greeted(question, f"answer:{fact_id}")
-    tape.says(fact(fact_id), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, fact_id)
     return tape

@@ -15,12 +15,15 @@ from labelled.pieces import (
     MESSAGE,
     Labelled,
     Maker,
+    answers,
     asked,
     greeted,
     leaves,
     offers_link,
     ordered,
+    ordering,
     reserving,
+    says_goodbye,
     sends_link,
 )
 
@@ -57,8 +60,7 @@ def invented_facts() -> Iterator[Labelled]:
     heard = "We're open Tuesday to Thursday from eleven"
     tape.says(fact("hours"), step="anything_else", heard=heard)
     tape.hears("great thanks bye", "thanks", "goodbye", gap=0.1)
-    tape.says(phrase(Phrase.GOODBYE), step="goodbye")
-    tape.ends()
+    says_goodbye(tape)
     yield Labelled("near-invented-cut-fact", tape)
     tape = greeted("I'd like to order", "order")
     offers_link(tape)
@@ -71,7 +73,7 @@ def invented_facts() -> Iterator[Labelled]:
     tape = greeted("how much does a bowl cost", "answer:ramen_price@0.5")
     tape.says(phrase(Phrase.CHECK_FACT, question="how much is the ramen"), step="check_fact")
     tape.hears("yes", "yes")
-    tape.says(fact("ramen_price"), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+    answers(tape, "ramen_price")
     yield Labelled("near-invented-checked-fact", leaves(tape))
     tape = greeted("can I order", "order")
     old = Sentence(
@@ -94,7 +96,7 @@ def wrong_facts() -> Iterator[Labelled]:
         ("do you have high chairs", "parking"),
     ):
         tape = greeted(question, f"answer:{name}")
-        at = tape.says(fact(name), phrase(Phrase.ANYTHING_ELSE), step="anything_else")
+        at = answers(tape, name)
         yield Labelled(f"wrong-fact-{name}", leaves(tape), {FlagKind.WRONG_FACT: at})
     for question, name in (
         ("how late can I come by tonight", "hours"),
@@ -157,8 +159,7 @@ def broken_rules() -> Iterator[Labelled]:
         plants = {FlagKind.INSTRUCTION_BROKEN: at, FlagKind.INVENTED_FACT: at}
         plants[FlagKind.GAVE_UP] = next_need(tape)
         yield Labelled(f"broken-{name}", leaves(tape, "okay bye", "goodbye"), plants)
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     told = wording.RECEIPTS[LINK, Outcome.ACCEPTED][0]
     early = Sentence(SentenceKind.RECEIPT, "p0000001", told)
@@ -174,8 +175,7 @@ def broken_rules() -> Iterator[Labelled]:
     at = tape.says(early, phrase(Phrase.ANYTHING_ELSE), step="anything_else", gap=0.9)
     yield Labelled("broken-passed-on-too-early", leaves(tape), {FlagKind.INSTRUCTION_BROKEN: at})
 
-    tape = greeted("I want to order", "order")
-    offers_link(tape)
+    tape = ordering()
     tape.hears("yes", "yes")
     tape.decides("order_link", tool="order_link")
     receipt = tape.promises(LINK, Outcome.PENDING, gap=0.45)
