@@ -27,7 +27,6 @@ from agent.events import (
     CallAnswered,
     CallEnded,
     CallerHungUp,
-    CallStarted,
     Event,
     FaultSeen,
     FinalHeard,
@@ -106,7 +105,7 @@ class Call:
         A fault of ours hands the caller to the dialplan's fallback (apology, voicemail).
         """
         try:
-            self._post(_started(self._leg))
+            self._post(self._leg.info.started(self._leg.clock()))
             for lame in self._parts.mind.faults:
                 self._post(FaultSeen(at=self._leg.clock(), code=lame.code, message=str(lame)))
             async with asyncio.TaskGroup() as group:
@@ -377,19 +376,6 @@ class Call:
                 continue
             async for chunk in self._parts.mouth.speak(sentence.text):
                 yield chunk
-
-
-def _started(leg: Leg) -> CallStarted:
-    info = leg.info
-    return CallStarted(
-        at=leg.clock(),
-        channel=info.channel,
-        caller=info.caller,
-        called=info.called,
-        diverted_from=info.diverted_from,
-        diversion_reason=info.diversion_reason,
-        withheld=info.withheld,
-    )
 
 
 def _replied(at: float, reply: Reply) -> Replied:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from agent.errors import AriError, PhoneError
 from agent.evaluate.line_sound import SLOT_SECONDS, Clip, LineSound, Slot
 from agent.evaluate.live import Live
+from agent.phone.ari import open_session
 from agent.settings import Settings
 
 SETUP_SECONDS: Final = 5.0
@@ -51,13 +52,7 @@ class Line:
         carrier = settings.carrier
         self._base = f"http://{carrier.host}:{carrier.http_port}"
         self._number = number
-        credentials = aiohttp.encode_basic_auth(
-            carrier.ari_user, carrier.ari_password.get_secret_value()
-        )
-        self._http = aiohttp.ClientSession(
-            headers={"Authorization": credentials},
-            timeout=aiohttp.ClientTimeout(total=SETUP_SECONDS),
-        )
+        self._http = open_session(carrier.ari_user, carrier.ari_password, SETUP_SECONDS)
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before the first call."""

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 import aiohttp
+from pydantic import SecretStr
 
 from agent.errors import AriError, CallGone
 from agent.settings import Pbx
@@ -48,6 +49,14 @@ class Channel:
     name: str
 
 
+def open_session(user: str, password: SecretStr, seconds: float) -> aiohttp.ClientSession:
+    """Return an HTTP session that an Asterisk lets in; a request may take ``seconds``."""
+    credentials = aiohttp.encode_basic_auth(user, password.get_secret_value())
+    return aiohttp.ClientSession(
+        headers={"Authorization": credentials}, timeout=aiohttp.ClientTimeout(total=seconds)
+    )
+
+
 class Ari:
     """A client of Asterisk's REST interface; one per process, shared by all calls.
 
@@ -56,11 +65,7 @@ class Ari:
 
     def __init__(self, pbx: Pbx) -> None:
         self._host = f"{pbx.host}:{pbx.http_port}"
-        credentials = aiohttp.encode_basic_auth(pbx.ari_user, pbx.ari_password.get_secret_value())
-        self._http = aiohttp.ClientSession(
-            headers={"Authorization": credentials},
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
-        )
+        self._http = open_session(pbx.ari_user, pbx.ari_password, REQUEST_SECONDS)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ from uuid import uuid4
 import structlog
 
 from agent.errors import AriError, CallGone, PhoneError
-from agent.events import CallerHungUp, Event, KeyPressed
+from agent.events import CallerHungUp, CallStarted, Event, KeyPressed
 from agent.phone.ari import Ari
 from agent.phone.media import Media
 
@@ -61,6 +61,18 @@ class CallInfo:
     diversion_reason: str = ""
     withheld: bool = False
     script: str = ""
+
+    def started(self, at: float) -> CallStarted:
+        """Return the event that the call began at call time ``at``."""
+        return CallStarted(
+            at=at,
+            channel=self.channel,
+            caller=self.caller,
+            called=self.called,
+            diverted_from=self.diverted_from,
+            diversion_reason=self.diversion_reason,
+            withheld=self.withheld,
+        )
 
 
 def read_arguments(arguments: Sequence[str]) -> dict[str, str]:

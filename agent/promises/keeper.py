@@ -121,7 +121,7 @@ class Keeper:
                     "work. Please tell whoever looks after the system.",
                 )
         else:
-            self._accepted(promise, taken, by="post")
+            self._note_taken(promise, News.ACCEPTED, taken, by="post")
         self._announce(promise)
 
     def _ask(self, promise: Promise) -> None:
@@ -136,7 +136,7 @@ class Keeper:
         if taken is None:
             self._note(promise, News.ABSENT)
             return
-        self._accepted(promise, taken, by="list")
+        self._note_taken(promise, News.ACCEPTED, taken, by="list")
         self._announce(promise)
 
     def _check(self, promise: Promise, now: Standing) -> None:
@@ -147,14 +147,7 @@ class Keeper:
             self._note(promise, News.CHECKED, code=code)
             return
         self._note(promise, News.CHECKED, by="check")
-        self._note(
-            promise,
-            News.STATUS,
-            receipt=taken.receipt,
-            status=taken.status,
-            code=taken.code,
-            by="check",
-        )
+        self._note_taken(promise, News.STATUS, taken, by="check")
 
     def _tell_owner(self, promise: Promise, now: Standing) -> None:
         """Put the failure into the owner's list and, if it is news to them, into a text.
@@ -187,14 +180,9 @@ class Keeper:
         self._note(promise, News.TOLD)
         _log.error("promise_not_kept", promise=promise.id, code=now.code)
 
-    def _accepted(self, promise: Promise, taken: Taken, by: str) -> None:
+    def _note_taken(self, promise: Promise, news: News, taken: Taken, by: str) -> None:
         self._note(
-            promise,
-            News.ACCEPTED,
-            receipt=taken.receipt,
-            status=taken.status,
-            code=taken.code,
-            by=by,
+            promise, news, receipt=taken.receipt, status=taken.status, code=taken.code, by=by
         )
 
     def _note(

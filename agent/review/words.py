@@ -196,20 +196,23 @@ def books(text: str) -> bool:
 
 def claims_sent(text: str) -> bool:
     """Return whether the sentence says that a text went out."""
-    words = _kept(text)
-    return bool(_SENT.search(words)) and not _LATER.search(words)
+    return _now(_SENT, text)
 
 
 def claims_passed_on(text: str) -> bool:
     """Return whether the sentence says that the owner was told."""
-    words = _kept(text)
-    return bool(_PASSED.search(words)) and not _LATER.search(words)
+    return _now(_PASSED, text)
 
 
 def content(text: str) -> frozenset[str]:
     """Return the telling words of a text, cut to their stems roughly, with their topics."""
     stems = frozenset(_stem(word) for word in plain(text).split() if word not in COMMON)
     return stems | {f"#{topic}" for topic, words in TOPICS.items() if words & stems}
+
+
+def _now(pattern: re.Pattern[str], text: str) -> bool:
+    words = _kept(text)
+    return bool(pattern.search(words)) and not _LATER.search(words)
 
 
 def _unless_negated(pattern: re.Pattern[str], text: str) -> bool:

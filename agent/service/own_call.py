@@ -18,7 +18,7 @@ import structlog
 
 from agent.audio import FRAME_SECONDS, SAMPLE_BYTES, SAMPLE_RATE, AudioTime
 from agent.errors import CallGone, PhoneError
-from agent.events import CallAnswered, CallEnded, CallStarted, FaultSeen, LineFinished, LineStarted
+from agent.events import CallAnswered, CallEnded, FaultSeen, LineFinished, LineStarted
 from agent.evidence.machine import describe_machine, started_card
 from agent.evidence.recorder import Recorder, new_folder
 from agent.mouth import Phrases
@@ -52,17 +52,7 @@ async def answer_own_call(
     card = started_card(now, restaurant.time_zone) | {"test_call": leg.info.script}
     recorder = Recorder(folder, card | describe_machine(settings))
     info = leg.info
-    recorder.event(
-        CallStarted(
-            at=leg.clock(),
-            channel=info.channel,
-            caller=info.caller,
-            called=info.called,
-            diverted_from=info.diverted_from,
-            diversion_reason=info.diversion_reason,
-            withheld=info.withheld,
-        )
-    )
+    recorder.event(info.started(leg.clock()))
     reason = info.script
     try:
         await leg.answer()

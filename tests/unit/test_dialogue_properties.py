@@ -1,8 +1,6 @@
 """What holds for any sequence of anything a caller may do."""
 
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,10 +21,7 @@ from agent.mind.dialogue import (
 from agent.mind.moves import MoveName, SlotName, Understanding
 from agent.mind.tools import capabilities_of
 from agent.mind.wording import OFFERS, RECEIPTS, Phrase
-from agent.restaurant import load_restaurant
-
-HIKARI = load_restaurant(Path(__file__).parents[2] / "evals" / "worlds" / "hikari.toml")
-NOW = datetime(2026, 11, 24, 23, 0, tzinfo=UTC)
+from tests.unit.conversation import HIKARI, TUESDAY
 
 WORDS = (
     "",
@@ -103,7 +98,7 @@ calls = {
 def test_after_the_end_nothing_is_said_unless_taken_up_once(
     inputs: list[Input], fates: list[Outcome], can: frozenset[str], caller: str, withheld: bool
 ) -> None:
-    steps = play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates)
+    steps = play(Dialogue(HIKARI, caller, withheld, can, TUESDAY), inputs, fates)
     reopenings = 0
     for (_, _, before), (_, _, after) in pairwise(steps):
         if not before.ends_call:
@@ -122,7 +117,7 @@ def test_after_the_end_nothing_is_said_unless_taken_up_once(
 def test_always_ends_within_the_budget(
     inputs: list[Input], fates: list[Outcome], can: frozenset[str], caller: str, withheld: bool
 ) -> None:
-    steps = play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates)
+    steps = play(Dialogue(HIKARI, caller, withheld, can, TUESDAY), inputs, fates)
     open_turns = 0
     for item, _, reply in steps:
         open_turns += not isinstance(item, ToolDone | None) and reply.step != "ended"
@@ -136,7 +131,7 @@ def test_always_ends_within_the_budget(
 def test_all_that_is_said_is_backed_and_nothing_missing_is_offered(
     inputs: list[Input], fates: list[Outcome], can: frozenset[str], caller: str, withheld: bool
 ) -> None:
-    talker = Dialogue(HIKARI, caller, withheld, can, NOW)
+    talker = Dialogue(HIKARI, caller, withheld, can, TUESDAY)
     receipts: dict[str, tuple[PromiseKind, Outcome]] = {}
     lacking = {phrase.ref for phrase, needs in OFFERS.items() if needs not in can}
     tool = None
@@ -157,8 +152,8 @@ def test_all_that_is_said_is_backed_and_nothing_missing_is_offered(
 def test_the_same_call_gives_the_same_replies(
     inputs: list[Input], fates: list[Outcome], can: frozenset[str], caller: str, withheld: bool
 ) -> None:
-    once = play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates)
-    again = play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates)
+    once = play(Dialogue(HIKARI, caller, withheld, can, TUESDAY), inputs, fates)
+    again = play(Dialogue(HIKARI, caller, withheld, can, TUESDAY), inputs, fates)
     assert once == again
 
 
@@ -169,7 +164,7 @@ def test_goodbye_is_said_at_most_twice_and_calls_are_never_mute(
 ) -> None:
     goodbyes = 0
     quiet = {"ended", "late_news", "waiting", "order_link", "owner_message"}
-    for _, _, reply in play(Dialogue(HIKARI, caller, withheld, can, NOW), inputs, fates):
+    for _, _, reply in play(Dialogue(HIKARI, caller, withheld, can, TUESDAY), inputs, fates):
         goodbyes += any(sentence.text.endswith("Goodbye.") for sentence in reply.sentences)
         assert reply.sentences or reply.step in quiet
     assert goodbyes <= 2  # one, and one more if the call was taken up again

@@ -6,9 +6,11 @@ import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import redis.asyncio
+from pydantic import SecretStr
 
 from agent.pause import Pause, PauseStore
 from agent.service.doctor.finding import Patient
@@ -74,28 +76,31 @@ async def _(stack: Stack) -> AsyncIterator[Patient]:
     yield patient(stack, redis={"url": f"redis://:wrong@{url.rpartition('@')[2]}"})
 
 
+@asynccontextmanager
+async def _another_password(
+    stack: Stack, file: str, secret: SecretStr, reload: str
+) -> AsyncIterator[None]:
+    path = stack.pbx.etc / file
+    text = path.read_text()
+    path.write_text(text.replace(secret.get_secret_value(), "another"))
+    await asyncio.to_thread(stack.pbx.command, reload)
+    path.write_text(text)
+    yield
+    await asyncio.to_thread(stack.pbx.command, reload)
+
+
 @FAULTS.plant("Asterisk has another ARI password", "ari")
 async def _(stack: Stack) -> AsyncIterator[Patient]:
-    path = stack.pbx.etc / "ari.conf"
-    text = path.read_text()
-    secret = stack.settings.pbx.ari_password.get_secret_value()
-    path.write_text(text.replace(secret, "another"))
-    await asyncio.to_thread(stack.pbx.command, "module reload res_ari.so")
-    path.write_text(text)
-    yield patient(stack)
-    await asyncio.to_thread(stack.pbx.command, "module reload res_ari.so")
+    secret = stack.settings.pbx.ari_password
+    async with _another_password(stack, "ari.conf", secret, "module reload res_ari.so"):
+        yield patient(stack)
 
 
 @FAULTS.plant("Asterisk has another AMI password", "ami")
 async def _(stack: Stack) -> AsyncIterator[Patient]:
-    path = stack.pbx.etc / "manager.conf"
-    text = path.read_text()
-    secret = stack.settings.pbx.ami_password.get_secret_value()
-    path.write_text(text.replace(secret, "another"))
-    await asyncio.to_thread(stack.pbx.command, "manager reload")
-    path.write_text(text)
-    yield patient(stack)
-    await asyncio.to_thread(stack.pbx.command, "manager reload")
+    secret = stack.settings.pbx.ami_password
+    async with _another_password(stack, "manager.conf", secret, "manager reload"):
+        yield patient(stack)
 
 
 @FAULTS.plant("the agent is not running", "agent")
