@@ -208,6 +208,15 @@ class Metrics(Section):
     port: int = Field(8769, ge=0, description="0: not served; <home>/metrics.prom has them too")
 
 
+class Retention(Section):
+    """How long evidence stays. Flagged calls stay until somebody has looked at them."""
+
+    redact_after_days: int = Field(
+        90, ge=0, description="then numbers and names are replaced, sound is deleted; 0: never"
+    )
+    delete_after_days: int = Field(365, ge=0, description="then the folder goes; 0: never")
+
+
 class Settings(BaseSettings):
     """Everything the machine needs to know. See the module's text for where it comes from."""
 
@@ -233,6 +242,7 @@ class Settings(BaseSettings):
     review: Review = Review()
     web: Web = Web()
     metrics: Metrics = Metrics()
+    retention: Retention = Retention()
 
     @cached_property
     def calls(self) -> Path:

@@ -35,6 +35,7 @@ GROUPS: Final = (
     "doctor",
     "canary",
     "backup",
+    "retention",
 )
 """Modules of this package that register commands, in the order of ``pickup --help``."""
 

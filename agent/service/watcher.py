@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,12 @@ from agent.phone.watch import Sign, Watch
 from agent.promises.files import put_file
 from agent.promises.ledger import Ledger
 from agent.restaurant import load_restaurant
+from agent.review.job import call_is_on
 from agent.service import metrics
 from agent.service.alerts import Alerts
 from agent.service.canary import sing
 from agent.service.exporter import Exporter
+from agent.service.retention import carry_out
 from agent.service.voicemail import Collector, waiting
 from agent.service.watch_state import LATE_VOICEMAIL_SECONDS, STATE_SECONDS, state_file
 from agent.settings import Settings
@@ -41,6 +43,9 @@ VOICEMAIL_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 10.0
 CANARY_SECONDS: Final = 20.0
 """How often it is looked whether the canary is due; its times are full minutes."""
+
+RETENTION_SECONDS: Final = 3600.0
+"""How often calls past their time are looked for; it is days that are counted."""
 
 HEALTH_SECONDS: Final = 3.0
 """An agent that takes longer to say how it is, is not well."""
@@ -85,6 +90,7 @@ class Watcher:
                 "voicemail": _every(VOICEMAIL_SECONDS, self._collect),
                 "look": _every(LOOK_SECONDS, self._look),
                 "canary": _every(CANARY_SECONDS, self._canary),
+                "retention": _every(RETENTION_SECONDS, self._retain),
                 "state": _every(STATE_SECONDS, self._write_state),
             }.items()
         ]
@@ -129,6 +135,12 @@ class Watcher:
         late = [m for m in left if self._clock() - m.left > LATE_VOICEMAIL_SECONDS]
         said = f"{len(late)} voicemail messages wait to be passed on."
         self._signs.put_nowait(Sign("voicemail.passed_on", not late, said))
+
+    async def _retain(self) -> None:
+        """Let go of evidence that is past its time, while no call wants the disk."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if not await asyncio.to_thread(call_is_on, self._settings.calls, self._clock()):
+            await asyncio.to_thread(lambda: list(carry_out(self._settings, now)))
 
     async def _canary(self) -> None:
         """Send the canary at its times, once each."""
