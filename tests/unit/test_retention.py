@@ -1,4 +1,4 @@
-"""How long evidence stays: a while with the person in it, a longer while without, and held if need be."""
+"""How long evidence stays: a while with the person in it, longer without, held if need be."""
 
 from __future__ import annotations
 
