@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.errors import CaseError
-from agent.evaluate.case import OPEN, WORLDS, World
+from agent.evaluate.case import WORLDS, World
+from agent.evaluate.case_values import OPEN
 from agent.evaluate.text import Conversation, Exchange, TextDriver
 from agent.mind.tools import SendLink, Tool
 from agent.restaurant import load_restaurant

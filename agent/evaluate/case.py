@@ -6,8 +6,6 @@ text: YAML's own reading of bare words is off, because callers say "yes", "no" a
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,27 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from agent.events import Outcome, PromiseKind
-from agent.mind.dialogue import Ask
-from agent.mind.moves import MoveName
+from agent.evaluate.case_values import End, Moves, News, Number, Step, Words, one_or_more, several
+from agent.events import PromiseKind
 from agent.settings import CHECKOUT
 
 WORLDS: Final = CHECKOUT / "evals" / "worlds"
-
-OPEN: Final = "open"
-"""How a call that is still going on has ended."""
-CALLER_LEFT: Final = "caller"
-"""How a call has ended that the caller hung up."""
-
-End = Literal[
-    "goodbye", "spam", "abuse", "emergency", "silence", "unclear", "turn_budget", "open", "caller"
-]
-"""Why a call is over, as the dialogue's last step names it; or that it isn't."""
-
-STEPS: Final = frozenset(
-    {*Ask, *PromiseKind, *get_args(End), "silence_prompt", "waiting", "ended"}
-) - {OPEN, CALLER_LEFT}
-"""Every step a reply can have."""
 
 
 class Level(StrEnum):
@@ -57,64 +38,6 @@ class Level(StrEnum):
     """As important, too slow for every change."""
     PENDING = "pending"
     """Known to fail; run and shown, blocks nothing until it passes."""
-
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, (str, Mapping)) else value
-
-
-def _number(value: str) -> str:
-    if value not in ("", "withheld") and not re.fullmatch(r"\+1\d{10}", value):
-        raise ValueError(f"{value!r} is no number; write it as +13165550150, withheld or ''")
-    return value
-
-
-def _step(value: str) -> str:
-    if value not in STEPS:
-        raise ValueError(f"{value!r} is no step; {_nearest(value, STEPS)}")
-    return value
-
-
-def _move(value: str) -> str:
-    name, _, fact = value.partition(":")
-    if name not in set(MoveName) or bool(fact) != (name == MoveName.ANSWER):
-        raise ValueError(f"{value!r} is no move; {_nearest(value, set(MoveName))}")
-    return value
-
-
-def _news(value: str) -> str:
-    outcome, _, code = value.partition(" ")
-    if outcome not in set(Outcome) or not re.fullmatch(r"\d*", code):
-        raise ValueError(f"{value!r} is no outcome; write accepted, pending or refused 21610")
-    return value
-
-
-def _nearest(word: str, known: set[MoveName] | frozenset[str]) -> str:
-    near = difflib.get_close_matches(word, sorted(known), 1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-
-
-def _one_or_more(item: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [item, {"type": "array", "items": item}]}
-
-
-Words = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_several),
-    WithJsonSchema(_one_or_more({"type": "string"})),
-]
-Number = Annotated[str, AfterValidator(_number)]
-Step = Annotated[str, AfterValidator(_step)]
-Moves = Annotated[
-    tuple[Annotated[str, AfterValidator(_move)], ...],
-    BeforeValidator(_several),
-    WithJsonSchema(_one_or_more({"type": "string"})),
-]
-News = Annotated[
-    tuple[Annotated[str, AfterValidator(_news)], ...],
-    BeforeValidator(_several),
-    WithJsonSchema(_one_or_more({"type": "string"})),
-]
 
 
 class Part(BaseModel):
@@ -207,7 +130,7 @@ class Turn(Part):
     hangs_up: bool = False
     moves: Moves = ()
     step: Step | None = None
-    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(_several)] = ()
+    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(several)] = ()
     facts: Words | None = None
     says: Words = ()
     never: Words = ()
@@ -299,13 +222,13 @@ class Case(Part):
     origin: str = "written"
     drivers: Annotated[
         tuple[DriverName, ...],
-        BeforeValidator(_several),
-        WithJsonSchema(_one_or_more({"enum": list(get_args(DriverName))})),
+        BeforeValidator(several),
+        WithJsonSchema(one_or_more({"enum": list(get_args(DriverName))})),
     ] = get_args(DriverName)
     world: World = World()
     caller: Caller = Caller()
     talk: tuple[Turn, ...] = ()
-    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(_several)] | None = None
+    tool: Annotated[tuple[ToolUse, ...], BeforeValidator(several)] | None = None
     facts: Words = ()
     turns: Annotated[int, Field(gt=0)] | None = None
     never: Words = ()
@@ -397,7 +320,7 @@ def _joined(file: dict[str, Any], case: Any) -> Any:
     world, own = file.get("world", {}), case.get("world", {})
     if isinstance(world, dict) and isinstance(own, dict):
         joined["world"] = {**world, **own}
-    never, own = _several(file.get("never", ())), _several(case.get("never", ()))
+    never, own = several(file.get("never", ())), several(case.get("never", ()))
     if isinstance(never, (list, tuple)) and isinstance(own, (list, tuple)):
         joined["never"] = [*never, *own]
     return joined

@@ -25,7 +25,8 @@ import numpy as np
 from agent.audio import SAMPLE_RATE
 from agent.errors import CaseError, PickupError, UnbackedClaim
 from agent.evaluate.audio_line import AudioCaller
-from agent.evaluate.case import CALLER_LEFT, OPEN, WORLDS, Case, Run, Turn
+from agent.evaluate.case import WORLDS, Case, Run, Turn
+from agent.evaluate.case_values import CALLER_LEFT, OPEN
 from agent.evaluate.engines import Engines, ServedCall, Setup, Step
 from agent.evaluate.line_sound import RATE, Clip
 from agent.evaluate.live import Live

@@ -14,7 +14,8 @@ from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from agent.errors import PickupError, UnbackedClaim
-from agent.evaluate.case import CALLER_LEFT, OPEN, WORLDS, Case, Level, Run, Turn, World
+from agent.evaluate.case import WORLDS, Case, Level, Run, Turn, World
+from agent.evaluate.case_values import CALLER_LEFT, OPEN
 from agent.evaluate.persona import PersonaCaller
 from agent.evaluate.results import WORST, Played, Spoke, Status
 from agent.evaluate.verdict import banned, faults

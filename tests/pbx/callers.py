@@ -14,7 +14,6 @@ from agent.service.asterisk import AsteriskServer
 
 CALLER = "+13165550111"
 
-
 LIMIT = 15.0
 """Seconds; a bound for waiting, never a measure."""
 
