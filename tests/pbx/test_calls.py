@@ -30,6 +30,7 @@ from agent.events import (
     CallStarted,
     Event,
     LineFinished,
+    LineStarted,
     MachineHeard,
     PromiseUpdated,
     Replied,
@@ -353,6 +354,36 @@ async def _strike(stack: Stack, fault: signal.Signals) -> float:
         apology = listener.now
         await leaves_voicemail(listener, stack)
     return round(apology - struck, 2)
+
+
+async def test_the_voice_killed_twice_in_a_call_comes_back_twice(stack: Stack) -> None:
+    killed: list[int] = []
+
+    def strike(event: Event) -> None:
+        # the second line has the number read back: no line spoken ahead, Piper has it in hand
+        if isinstance(event, LineStarted) and len(killed) < 2 and (pid := voice_pid(stack)):
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    outcome = await one_call(stack, ORDER_SLOW, strike)
+    assert outcome.ok, outcome
+    assert len(set(killed)) == 2
+    assert steps(outcome).count("order_link") == 1
+    await until(lambda: voice_pid(stack) not in {None, *killed})
+
+
+def voice_pid(stack: Stack) -> int | None:
+    """Return the process that speaks: the agent's child that is Piper."""
+    assert stack.agent is not None
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it ended meanwhile
+        if parent == stack.agent.pid and b"piper_program" in command:
+            return int(process.name)
+    return None
 
 
 async def test_redis_down_in_mid_call_is_told_and_the_promise_is_kept_once(stack: Stack) -> None:
