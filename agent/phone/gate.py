@@ -121,6 +121,9 @@ class Load(Protocol):
     def stopping(self) -> bool:
         """Whether the agent is going away."""
 
+    def expect(self, channel: str) -> None:
+        """Be told that this channel's call is on its way."""
+
 
 class GateServer:
     """Answers Asterisk's FastAGI requests on ``agent.host``:``agent.gate_port``."""
@@ -204,6 +207,8 @@ class GateServer:
         if decision.verdict is not Verdict.TAKE:
             log.warning("A call was not taken.", verdict=str(decision.verdict), why=decision.reason)
             await asyncio.to_thread(self._write_down, decision)
+        else:
+            self._load.expect(request.headers.get("agi_channel", ""))
         await request.send_command(f"SET VARIABLE GATE_REASON {decision.reason}")
         await request.send_command(f'SET VARIABLE GATE_SCRIPT "{decision.script}"')
         # Last: whoever hears only a part of this hears no verdict, and the call is taken.

@@ -29,7 +29,10 @@ from agent.settings import Settings
 log = structlog.get_logger()
 
 START_SECONDS: Final = 1.5
-"""A socket that brings no call within this time is an orphan's; Asterisk takes 0.5 s (measured)."""
+"""A socket that brings no call in this time is an orphan's; Asterisk takes 0.5 s (measured) …"""
+
+EXPECTED_SECONDS: Final = 10.0
+"""… unless the gate has just let this call through: then the box is only busy."""
 
 WRAP_UP_SECONDS: Final = 30.0
 """How long ``on_call`` may go on after its call is over, to write what there is to write."""
@@ -66,6 +69,7 @@ class PhoneServer:
         self._site: web.TCPSite | None = None
         self._sweeping: asyncio.Task[int] | None = None
         self._opening = 0
+        self._expected: dict[str, float] = {}
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._sockets: dict[web.WebSocketResponse, asyncio.Task[Any] | None] = {}
         self._stopping = False
@@ -79,6 +83,12 @@ class PhoneServer:
     def stopping(self) -> bool:
         """Whether new calls are refused because the agent is going away."""
         return self._stopping
+
+    def expect(self, channel: str) -> None:
+        """Know that this channel's call is on its way: its socket will bring it."""
+        now = self._monotonic()
+        self._expected = {c: until for c, until in self._expected.items() if until > now}
+        self._expected[channel] = now + EXPECTED_SECONDS
 
     async def start(self) -> None:
         """Listen on ``agent.host``:``agent.port``. Asterisk need not run yet.
@@ -177,11 +187,15 @@ class PhoneServer:
         said: dict[str, Any] = {"type": ""}
         self._opening += 1
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(START_SECONDS) as patience:
                 await socket.prepare(request)
                 async for said in _events(socket):
+                    until = self._expected.pop(_channel_of(said), None)
                     if said["type"] == "StasisStart":
                         break
+                    if until is not None:
+                        left = until - self._monotonic()
+                        patience.reschedule(asyncio.get_running_loop().time() + left)
         except TimeoutError:
             log.warning("A socket brought no call.", application=said.get("application"))
         finally:
@@ -195,7 +209,7 @@ class PhoneServer:
         the caller waiting in Stasis() all the time. The application is named after them.
         """
         assert self._ari is not None  # noqa: S101  no socket can come before start()
-        _, _, name = str(said.get("application", "")).partition(":")
+        name = _channel_of(said)
         try:
             for channel in await self._ari.channels():
                 if channel.name == name:
@@ -249,6 +263,11 @@ class PhoneServer:
         finally:
             await leg.to_voicemail(reason)
             log.info("A call is over.", channel=channel, seconds=round(leg.clock(), 3))
+
+
+def _channel_of(said: dict[str, Any]) -> str:
+    """Return the name of the channel that an event's application is named after."""
+    return str(said.get("application", "")).partition(":")[2]
 
 
 async def _events(socket: web.WebSocketResponse) -> AsyncIterator[dict[str, Any]]:

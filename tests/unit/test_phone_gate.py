@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from agent.settings import Agent, Gate, Redis, Settings, Trunk
 TRUNK = "+13165550143"
 PUBLIC = "+13165550142"
 CALLER = "+13165550111"
+CHANNEL = "PJSIP/trunk-00000007"
 FORWARDED = Snapshot(trunk=TRUNK, caller=CALLER, diverted=(PUBLIC,), diversions=1)
 
 
@@ -229,13 +230,18 @@ class House:
     settings: Settings
     calls: int = 0
     stopping: bool = False
+    expected: list[str] = field(default_factory=list)
     time: float = datetime(2026, 11, 27, 18, 0, tzinfo=UTC).timestamp()
+
+    def expect(self, channel: str) -> None:
+        self.expected.append(channel)
 
     async def ask(self, *arguments: str, answer: str = "") -> dict[str, str]:
         """Speak as Asterisk's AGI() does, and return the variables that were set."""
         port = self.settings.agent.gate_port
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = ["agi_network: yes", "agi_network_script: gate", "agi_type: PJSIP"]
+        head += [f"agi_channel: {CHANNEL}"]
         head += [f"agi_arg_{n}: {argument}" for n, argument in enumerate(arguments, 1)]
         writer.write(("\n".join(head) + "\n\n").encode())
         found = {}
@@ -284,6 +290,7 @@ async def test_asterisk_gets_its_answer(gate: House) -> None:
     assert (await gate.ask(*arguments, answer=sip(count="2")))["GATE_REASON"] == "loop"
     gate.calls = 2
     assert (await gate.ask())["GATE_REASON"] == "full"
+    assert gate.expected == [CHANNEL]
 
 
 async def test_what_the_owner_changes_counts_at_once(gate: House) -> None:
