@@ -54,6 +54,7 @@ class World(Part):
         clock: When the call comes in, on the restaurant's own clock.
         caller: The number that calls; ``withheld``, or empty where the line gives none.
         can: What this deployment can do.
+        rush: Many have called in the last minutes: the short script.
         tools: What becomes of each use of a tool, in turn; the last goes for all that follow.
     """
 
@@ -61,6 +62,7 @@ class World(Part):
     clock: datetime = datetime(2026, 11, 24, 17, 0)
     caller: Number = "+13165550150"
     can: tuple[PromiseKind, ...] = tuple(PromiseKind)
+    rush: bool = False
     tools: Mapping[PromiseKind, Annotated[News, Field(min_length=1)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")

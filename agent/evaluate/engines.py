@@ -41,6 +41,7 @@ class Setup:
         now: When the call comes in; aware. The agent's clock stands there.
         can: What can be done; None: what the restaurant file allows.
         tools: What becomes of promises.
+        rush: The short script.
         origin: What ``call.json`` says of where the call came from.
     """
 
@@ -49,6 +50,7 @@ class Setup:
     withheld: bool = False
     can: Capabilities | None = None
     tools: Tools = field(default_factory=dict)
+    rush: bool = False
     origin: str = ""
 
 
@@ -138,7 +140,9 @@ class ServedCall:
         origin = {"replayed": setup.origin} if setup.origin else {}
         self.recorder = WatchedRecorder(folder, card | {"can": sorted(can)} | origin)
         self.recorder.restaurant(engines.restaurant)
-        self.dialogue = WatchedDialogue(restaurant, setup.caller, setup.withheld, can, setup.now)
+        self.dialogue = WatchedDialogue(
+            restaurant, setup.caller, setup.withheld, can, setup.now, setup.rush
+        )
 
     async def run(self, leg: Leg, parts: Parts | None = None) -> None:
         """Serve the call to its end. ``parts`` in place of the engines' own."""

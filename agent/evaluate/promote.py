@@ -214,6 +214,8 @@ def _world(bundle: Bundle, seen: Seen, worlds: Path) -> dict[str, Any]:
     else:
         number = began.caller if began else ""
         world["caller"] = number if re.fullmatch(r"\+1\d{10}", number) else ""
+    if bundle.rush:
+        world["rush"] = True
     can = bundle.card.get("can")
     if isinstance(can, list) and len(can) < 2:
         world["can"] = can

@@ -197,6 +197,7 @@ def _setup(bundle: Bundle, caller: Recorded, clock: datetime | None) -> Setup:
         now=clock or caller.started,
         withheld=caller.withheld,
         tools=caller.tools,
+        rush=bundle.rush,
         origin=bundle.id,
     )
 
@@ -276,7 +277,9 @@ async def _by_text(bundle: Bundle, engines: Engines, clock: datetime | None) -> 
     now = clock or bundle.started or datetime.now(zone)
     caller = start.caller if start else bundle.caller
     hidden = bool(start and start.withheld)
-    dialogue = WatchedDialogue(parts.restaurant, caller, hidden, parts.capabilities, now)
+    dialogue = WatchedDialogue(
+        parts.restaurant, caller, hidden, parts.capabilities, now, bundle.rush
+    )
     state, reply = dialogue.open()
     outcomes: list[str] = []
     ledger = FrozenLedger(outcomes_then(bundle.events))

@@ -163,6 +163,7 @@ def _setup(case: Case, engines: Engines) -> Setup:
         withheld=withheld,
         can=frozenset(map(str, world.can)),
         tools=world.tools,
+        rush=world.rush,
         origin=case.case,
     )
 

@@ -90,6 +90,7 @@ class Conversation:
             withheld,
             self._can,
             world.clock.replace(tzinfo=ZoneInfo(self._restaurant.time_zone)),
+            world.rush,
         )
         self._mind = mind
         self._tools = world.tools

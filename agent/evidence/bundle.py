@@ -70,6 +70,11 @@ class Bundle:
         return str(self.card.get("caller", ""))
 
     @property
+    def rush(self) -> bool:
+        """Whether the gate asked for the short script."""
+        return self.card.get("script") == "short"
+
+    @property
     def started(self) -> datetime | None:
         """When the call began, in the restaurant's zone."""
         text = self.card.get("started_local")

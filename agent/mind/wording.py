@@ -22,6 +22,7 @@ class Phrase(StrEnum):
     """Fixed wording by name; the name in lower case is the sentence's ``ref``."""
 
     # the call
+    SHORT_GREETING = "{restaurant}, automated assistant. How can I help?"
     ANYTHING_ELSE = "Anything else?"
     HOW_CAN_I_HELP = "How can I help?"
     WHAT_ELSE = "What else can I do for you?"
@@ -109,6 +110,13 @@ class Phrase(StrEnum):
         return self.name.lower()
 
 
+SHORTER: Final[Mapping[Phrase, Phrase]] = {
+    Phrase.CONFIRM_CALLER_ID: Phrase.CONFIRM_CALLER_ID_AGAIN,
+    Phrase.WHAT_ELSE: Phrase.ANYTHING_ELSE,
+    Phrase.GOODBYE: Phrase.SHORT_GOODBYE,
+}
+"""What is said in a rush instead: as honest, and sooner over. Blanks are the same."""
+
 OFFERS: Final[Mapping[Phrase, PromiseKind]] = {
     Phrase.CAN_TEXT_LINK: PromiseKind.ORDER_LINK,
     Phrase.CONFIRM_CALLER_ID: PromiseKind.ORDER_LINK,
@@ -163,8 +171,10 @@ def phrase(name: Phrase, **blanks: str) -> Sentence:
     return Sentence(SentenceKind.PHRASE, name.ref, name.value.format(**blanks))
 
 
-def greeting(restaurant: Restaurant) -> Sentence:
-    """Return the owner's greeting."""
+def greeting(restaurant: Restaurant, *, short: bool = False) -> Sentence:
+    """Return the owner's greeting; ``short``: a plain one, for a rush."""
+    if short:
+        return phrase(Phrase.SHORT_GREETING, restaurant=restaurant.say_name)
     return Sentence(SentenceKind.PHRASE, GREETING_REF, restaurant.greeting)
 
 

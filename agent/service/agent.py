@@ -143,7 +143,8 @@ async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
     now = datetime.now(ZoneInfo(restaurant.time_zone))
     folder = new_folder(settings.calls, now, Random())  # noqa: S311 - a name, no secret
     card = started_card(now, restaurant.time_zone) | describe_machine(settings)
-    recorder = Recorder(folder, card | {"can": sorted(parts.capabilities)})
+    script = {"script": leg.info.script} if leg.info.script else {}
+    recorder = Recorder(folder, card | {"can": sorted(parts.capabilities)} | script)
     recorder.restaurant(settings.restaurant)
     dialogue = Dialogue(
         restaurant=restaurant,
@@ -151,6 +152,7 @@ async def _serve_call(settings: Settings, parts: Parts, leg: CallLeg) -> None:
         withheld=leg.info.withheld,
         capabilities=parts.capabilities,
         now=now,
+        short=leg.info.script == Script.SHORT,
     )
     await Call(leg, parts, dialogue, recorder).run()
 

@@ -71,6 +71,7 @@ class Dialogue:
         withheld: bool,
         capabilities: Capabilities,
         now: datetime,
+        short: bool = False,
     ) -> None:
         """Set the scene.
 
@@ -80,18 +81,20 @@ class Dialogue:
             withheld: The caller asked for their number not to be shown: it isn't used.
             capabilities: `PromiseKind` values this deployment can keep.
             now: When the call began; aware, any zone.
+            short: There is a rush: the shortest wording.
         """
         self._scene = Scene(
             restaurant=restaurant,
             caller="" if withheld else e164(caller),
             can=capabilities_of(restaurant, capabilities),
             now=now.astimezone(ZoneInfo(restaurant.time_zone)),
+            short=short,
         )
 
     def open(self) -> tuple[DialogueState, Reply]:
         """Return the first state and the greeting."""
         turn = Turn(self._scene, DialogueState())
-        turn.add(wording.greeting(self._scene.restaurant))
+        turn.add(wording.greeting(self._scene.restaurant, short=self._scene.short))
         turn.step = "greeting"
         return turn.result()
 

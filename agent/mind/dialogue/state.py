@@ -141,12 +141,14 @@ class Scene:
         caller: The caller's number in E.164 if it may be used; empty if withheld or none.
         can: What this deployment and this restaurant can do.
         now: When the call began, in the restaurant's time zone.
+        short: There is a rush: everything is said in its shortest form.
     """
 
     restaurant: Restaurant
     caller: str
     can: Capabilities
     now: datetime
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

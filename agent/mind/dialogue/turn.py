@@ -60,7 +60,7 @@ class Turn:
 
     def say(self, phrase: Phrase, **blanks: str) -> None:
         """Add a phrase, once."""
-        self.add(wording.phrase(phrase, **blanks))
+        self.add(self._worded(phrase, **blanks))
 
     def say_fact(self, fact: Fact) -> None:
         """Add a fact in the owner's words, once."""
@@ -107,10 +107,15 @@ class Turn:
         step = self.step or (self.tool and self.tool.promise_kind.value) or state.asked.value
         return state, Reply(step, sentences, EXPECTS[state.asked], self.tool, state.ended)
 
-    # wording of the questions
+    # wording
+
+    def _worded(self, phrase: Phrase, **blanks: str) -> Sentence:
+        return wording.phrase(
+            wording.SHORTER.get(phrase, phrase) if self.scene.short else phrase, **blanks
+        )
 
     def _question(self, ask: Ask, *, again: bool) -> list[Sentence]:
-        say = wording.phrase
+        say = self._worded
         state = self.state
         ordering = not state.agenda or state.agenda[0].kind == "order"
         match ask:
