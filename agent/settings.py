@@ -208,6 +208,12 @@ class Metrics(Section):
     port: int = Field(8769, ge=0, description="0: not served; <home>/metrics.prom has them too")
 
 
+class Backup(Section):
+    """Where backups are expected; `pickup doctor` says when the newest is old."""
+
+    folder: Path | None = Field(None, description="none: nobody looks")
+
+
 class Retention(Section):
     """How long evidence stays. Flagged calls stay until somebody has looked at them."""
 
@@ -243,6 +249,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     metrics: Metrics = Metrics()
     retention: Retention = Retention()
+    backup: Backup = Backup()
 
     @cached_property
     def calls(self) -> Path:

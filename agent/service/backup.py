@@ -44,6 +44,15 @@ CARD: Final = "backup.json"
 NAME: Final = "pickup-%Y%m%dT%H%M%SZ.tar.gz"
 
 
+def newest(folder: Path) -> datetime | None:
+    """Return when the newest archive in ``folder`` was made, by its name; None if there is none."""
+    found = []
+    for path in folder.glob("pickup-*.tar.gz"):
+        with contextlib.suppress(ValueError):
+            found.append(datetime.strptime(path.name, NAME).replace(tzinfo=UTC))
+    return max(found, default=None)
+
+
 def backup(settings: Settings, folder: Path, now: datetime, keep: int = 0) -> Path:
     """Write an archive into ``folder`` and return its path.
 

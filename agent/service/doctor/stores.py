@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Final
 
 import redis.asyncio
 
 from agent.promises.ledger import Ledger
+from agent.service.backup import newest
 from agent.service.doctor.finding import Finding, Patient, bad, warn, well
 from agent.service.voicemail import waiting
 from agent.service.watch_state import LATE_VOICEMAIL_SECONDS, STATE_SECONDS, state_file
@@ -17,6 +19,9 @@ SECONDS: Final = 3.0
 
 LATE_PROMISE_SECONDS: Final = 900.0
 """A promise not even accepted after a quarter of an hour is no passing hiccup."""
+
+LATE_BACKUP_HOURS: Final = 30.0
+"""A night and some: the timer is nightly, within ten minutes."""
 
 
 async def store(patient: Patient) -> Finding:
@@ -105,3 +110,18 @@ async def voicemail(patient: Patient) -> Finding:
     if left:
         return warn("voicemail", f"{len(left)} messages wait for seconds.", "Look again.")
     return well("voicemail", "None waits.")
+
+
+async def backup(patient: Patient) -> Finding:
+    """The newest backup is of last night."""
+    folder = patient.settings.backup.folder
+    if folder is None:
+        return well("backup", "Nobody looks after backups here ([backup] folder is not set).")
+    do = f"`pickup backup {folder}`; systemctl status pickup-backup tells why the timer's failed."
+    made = await asyncio.to_thread(newest, folder)
+    if made is None:
+        return warn("backup", f"There is no backup in {folder}.", do)
+    age = (datetime.fromtimestamp(patient.clock(), UTC) - made).total_seconds() / 3600
+    if age > LATE_BACKUP_HOURS:
+        return warn("backup", f"The newest backup in {folder} is {age:.0f} hours old.", do)
+    return well("backup", f"The newest is {max(age, 0):.0f} hours old.")

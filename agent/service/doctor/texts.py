@@ -7,7 +7,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
+from twilio.request_validator import RequestValidator
 
+from agent.promises.twilio import STATUS_PATH
 from agent.service.doctor.finding import Finding, Patient, bad, warn, well
 
 API: Final = "https://api.twilio.com"
@@ -48,6 +50,34 @@ async def texts(patient: Patient) -> Finding:
             "twilio", "No webhook: delivery news come late, and no text from the owner.", do
         )
     return well("twilio", f"Account answers; {number} sends texts.")
+
+
+async def webhook(patient: Patient) -> Finding:
+    """What Twilio would tell us arrives, at the address that Twilio is given, with our token."""
+    twilio = patient.settings.twilio
+    if not twilio.public_webhook_url:
+        return well("webhook", "None is set.")
+    address = f"{twilio.public_webhook_url.rstrip('/')}{STATUS_PATH}"
+    signer = RequestValidator(twilio.auth_token.get_secret_value())
+    head = {"X-Twilio-Signature": signer.compute_signature(address, {})}
+
+    def post() -> int | str:
+        with requests.Session() as http:
+            http.trust_env = not twilio.api_base
+            try:
+                return http.post(address, headers=head, timeout=SECONDS).status_code
+            except requests.RequestException as error:
+                return type(error).__name__
+
+    answer = await asyncio.to_thread(post)
+    if answer == 204:
+        return well("webhook", f"{address} reaches our worker.")
+    if answer == 403:
+        saw = f"{address} refuses our signature."
+        return bad("webhook", saw, "Restart the worker: it has another auth_token or address.")
+    saw = f"{address} does not reach our worker ({answer})."
+    do = "See the proxy (deploy/examples/Caddyfile). Some routers let only the outside in by it."
+    return warn("webhook", saw, do)
 
 
 async def clock(patient: Patient) -> Finding:
