@@ -9,7 +9,6 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import DAY, HOSTILE
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -18,6 +17,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from agent.restaurant import load_restaurant
 from agent.settings import Settings
 from agent.web.server import TOKEN_FILE
+from tests.browser.day import DAY, HOSTILE
 
 
 def body(chromium: Chrome) -> str:

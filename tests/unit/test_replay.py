@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
-from replayed import call, deeds
 
 from agent.errors import EvidenceError, NewerBundle
 from agent.evaluate.engines import Engines
@@ -27,6 +26,7 @@ from agent.events import BargedIn, FinalHeard, LineFinished, PromiseKind, Replie
 from agent.evidence import Bundle, read_bundle
 from agent.evidence.wav import Sound, read_wav, write_wav
 from agent.settings import CHECKOUT, load_settings
+from tests.unit.replayed import call, deeds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
