@@ -16,14 +16,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.errors import CaseError
-from agent.evaluate.case import WORLDS, Run
+from agent.evaluate.case import WORLDS, DriverName, Run
 from agent.evaluate.case_file import CASES, SCHEMA, case_schema, read_cases
 from agent.evaluate.gate import BASELINE, Decision, decide, read_baseline, write_baseline
 from agent.evaluate.inputs import inputs_hash, inputs_of
 from agent.evaluate.junit import write_junit
 from agent.evaluate.page import write_page
 from agent.evaluate.results import Played, Spoke, Status, tally
-from agent.evaluate.runner import DRIVERS, Journal, Plan, play_all
+from agent.evaluate.runner import Journal, Plan, play_all
 from agent.service.asterisk import AsteriskServer
 from agent.service.exchange import exchange_settings
 from agent.service.logs import configure_logs
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
         only: Annotated[
             str, typer.Option("--only", "-k", help="only cases whose name holds this")
         ] = "",
-        driver: Annotated[str, typer.Option(help=" | ".join(DRIVERS))] = "text",
+        driver: Annotated[DriverName, typer.Option(help="what plays them")] = "text",
         repeat: Annotated[
             int, typer.Option(min=1, help="play each so often; it must decide the same")
         ] = 1,
@@ -87,8 +87,6 @@ def register(app: typer.Typer) -> None:
         if schema:
             write_schema()
             return
-        if driver not in DRIVERS:
-            raise typer.BadParameter(f"there is no driver {driver!r}: {', '.join(DRIVERS)}")
         with _unknown_if_unreadable():
             loaded = read_cases(paths or (CASES,))
             accepted = read_baseline(baseline) if gate and not update else None

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Final, cast, get_args
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -18,10 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.errors import EvidenceError
+from agent.evaluate.case import DriverName
 from agent.evaluate.engines import Engines
 from agent.evaluate.imported import import_recording, read_transcript
 from agent.evaluate.phone_line import PhoneLine
-from agent.evaluate.replay import DriverName, Replayed, replay_all
+from agent.evaluate.replay import Replayed, replay_all
 from agent.evaluate.story import Moment
 from agent.evidence.bundle import Bundle, bundle_folders, find_bundle, read_bundle
 from agent.restaurant import load_restaurant
@@ -50,7 +51,7 @@ def replay(
         list[str] | None, typer.Argument(metavar="ID", help="Calls: ids, `last`, or folders.")
     ] = None,
     day: Annotated[str, typer.Option(help="All calls of a day, as 2026-11-22.")] = "",
-    driver: Annotated[str, typer.Option(help="phone | audio | text")] = "phone",
+    driver: Annotated[DriverName, typer.Option(help="What plays them.")] = "phone",
     as_of: Annotated[
         str,
         typer.Option(help="Where the agent's clock stands: `then`, `now`, or 2026-11-22T18:30."),
@@ -65,8 +66,6 @@ def replay(
     Exits with 1 if something is decided differently, with 2 if a call can't be replayed.
     """
     configure_logs(person=True, level=logging.ERROR)
-    if driver not in get_args(DriverName):
-        raise typer.BadParameter(f"there is no driver {driver!r}: phone, audio or text")
     settings = load_settings()
     zone = ZoneInfo(load_restaurant(settings.restaurant).time_zone)
     broken: list[Replayed] = []
@@ -80,7 +79,7 @@ def replay(
         _replay(
             settings,
             bundles,
-            cast("DriverName", driver),
+            driver,
             _clock(as_of, zone),
             at_once,
             console,

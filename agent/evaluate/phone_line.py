@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from agent.errors import PhoneError
 from agent.evaluate.engines import Engines, ServedCall, Setup
-from agent.evaluate.line import Line, LiveCaller
+from agent.evaluate.line import Line, LiveCaller, Staff
 from agent.phone import CallLeg, GateServer, PhoneServer
 from agent.restaurant import load_restaurant
 
 ANONYMOUS: Final = "+13165550189"
 """The number behind a call whose caller is withheld or unknown; the trunk hides it."""
-
-Staff = Literal["no-answer", "answers", "busy", "always-forward"]
 
 
 class PhoneLine:

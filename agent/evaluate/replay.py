@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from agent.errors import PickupError
 from agent.evaluate.audio_line import AudioCaller
+from agent.evaluate.case import DriverName
 from agent.evaluate.engines import Engines, ServedCall, Setup, WatchedDialogue
 from agent.evaluate.frozen import FrozenLedger
+from agent.evaluate.line import Staff
 from agent.evaluate.live import Live
-from agent.evaluate.phone_line import PhoneLine, Staff
+from agent.evaluate.phone_line import PhoneLine
 from agent.evaluate.recorded import Recorded, Said, recorded, said_in
 from agent.evaluate.recorded import outcomes as outcomes_then
 from agent.evaluate.story import Row, Story, chunks, from_events, from_steps, moment_json
@@ -27,8 +29,6 @@ from agent.evidence.measures import EarMeasures, measure_ear
 from agent.evidence.wav import write_wav
 from agent.mind.dialogue import Heard, Keys, Reply, Silence, ToolDone
 from agent.phone import CallInfo
-
-DriverName = Literal["phone", "audio", "text"]
 
 CLOSE_SECONDS: Final = 10.0
 """How long the last writes of a bundle are waited for."""
