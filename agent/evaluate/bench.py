@@ -16,7 +16,6 @@ from agent.events import (
     BargedIn,
     FinalHeard,
     LineStarted,
-    MachineHeard,
     ThoughtAhead,
     TurnTakenBack,
 )
@@ -243,12 +242,6 @@ def _offset(outcome: Outcome) -> float:
     heard = outcome.result.ear.first_sound
     started = next((e.at for e in outcome.bundle.events if isinstance(e, LineStarted)), None)
     return math.nan if heard is None or started is None else heard - started
-
-
-def ended_by_machine(outcome: Outcome) -> str:
-    """Return as which machine the caller was released, empty if as a person."""
-    events = outcome.bundle.events if outcome.bundle else ()
-    return next((event.what for event in events if isinstance(event, MachineHeard)), "")
 
 
 def heard(outcome: Outcome) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent import turns
-from agent.events import CallAnswered, Expect, LineStarted, Sentence, SentenceKind
+from agent.events import Expect, Sentence, SentenceKind
 from agent.turns import state as lengths
-from tests.unit.turns_table import LINE, Table, answered, names
+from tests.unit.turns_table import LINE, answered, greeting, names
 
 
 def test_the_caller_over_our_line_pauses_it_at_once_and_words_take_the_turn() -> None:
@@ -16,9 +16,7 @@ def test_the_caller_over_our_line_pauses_it_at_once_and_words_take_the_turn() ->
     table.after(0.3)
     assert names(table.words("no wait")) == ["Drop", "Note"]
     table.line_over(complete=False)
-    table.stops()
-    table.after(0.5)
-    assert table.final("no wait") == [turns.Understand("no wait")]
+    assert table.finishes("no wait") == [turns.Understand("no wait")]
 
 
 def test_noise_over_our_line_lets_it_go_on() -> None:
@@ -50,7 +48,7 @@ def test_bye_over_the_goodbye_neither_stops_nor_restarts_it() -> None:
     table = answered()
     table.says("that's all")
     table.reply(ends=True)
-    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
+    table.line_begins()
     table.after(0.5)
     assert table.says("bye bye") == [turns.Understand("bye bye")]
     assert table.reply(ends=True, says=()) == []
@@ -76,9 +74,7 @@ def test_who_goes_on_before_our_answer_sounds_gets_one_turn_out_of_two() -> None
     assert table.reply() == []
     table.after(0.6)
     table.words("some ramen to go")
-    table.stops()
-    table.after(0.5)
-    assert table.final("some ramen to go")[-1] == turns.Understand(
+    assert table.finishes("some ramen to go")[-1] == turns.Understand(
         "i'd like to order some ramen to go", goes_on=True
     )
 
@@ -87,15 +83,13 @@ def test_who_goes_on_as_our_answer_begins_cannot_have_reacted_to_it() -> None:
     table = answered()
     table.says("no")
     table.reply()
-    table.feed(LineStarted(at=table.now, line=2, text="Hello."))
+    table.line_begins()
     table.after(0.3)
     assert table.speaks() == [turns.Pause()]
     table.after(0.3)
     assert names(table.words("use another number")) == ["Drop", "Note"]
     table.line_over(complete=False)
-    table.stops()
-    table.after(0.5)
-    assert names(table.final("use another number")) == ["Note", "Understand"]
+    assert names(table.finishes("use another number")) == ["Note", "Understand"]
     assert table.state.said == "no use another number"
 
 
@@ -103,7 +97,7 @@ def test_who_speaks_later_means_something_new() -> None:
     table = answered()
     table.says("no")
     table.reply()
-    table.feed(LineStarted(at=table.now, line=2, text="Hello."))
+    table.line_begins()
     table.after(1.0)
     table.says("what was that")
     assert table.state.said == "what was that"
@@ -114,7 +108,7 @@ def test_what_a_tool_did_is_not_taken_back() -> None:
     table.says("yes")
     table.reply(tool="send_link", says=())
     table.reply()
-    table.feed(LineStarted(at=table.now, line=2, text="Done."))
+    table.line_begins()
     table.after(0.2)
     assert table.says("that is fine by me")[-1] == turns.Understand("that is fine by me")
 
@@ -136,17 +130,12 @@ def test_a_receipt_is_said_even_if_the_caller_speaks_meanwhile() -> None:
     assert table.reply() == []
     table.after(0.4)
     table.words("and do you have parking")
-    table.stops()
-    table.after(0.5)
-    assert table.final("and do you have parking") == [turns.Speak(LINE)]
+    assert table.finishes("and do you have parking") == [turns.Speak(LINE)]
     assert table.line_over() == [turns.Understand("and do you have parking")]
 
 
 def test_hello_into_the_greeting_does_not_stop_it() -> None:
-    table = Table()
-    table.feed(CallAnswered(at=0.0))
-    table.reply()
-    table.feed(LineStarted(at=0.0, line=1, text="Hello."))
+    table = greeting()
     table.after(0.5)
     assert table.speaks() == [turns.Pause()]
     assert table.words("hello") == []
@@ -156,10 +145,7 @@ def test_hello_into_the_greeting_does_not_stop_it() -> None:
 
 
 def test_a_need_spoken_into_the_greeting_is_served() -> None:
-    table = Table()
-    table.feed(CallAnswered(at=0.0))
-    table.reply()
-    table.feed(LineStarted(at=0.0, line=1, text="Hello."))
+    table = greeting()
     table.after(0.8)
     table.speaks()
     assert names(table.words("hi do you deliver")) == ["Drop", "Note"]
@@ -186,13 +172,11 @@ def test_who_goes_on_as_the_goodbye_begins_is_let_finish_and_then_hears_it() -> 
     table = answered()
     table.says("no thanks")
     table.reply(ends=True)
-    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
+    table.line_begins()
     table.after(0.2)
     assert table.speaks() == [turns.Pause()]
     assert table.words("that's all") == []
-    table.stops()
-    table.after(0.5)
-    assert table.final("that's all") == [turns.Understand("that's all")]
+    assert table.finishes("that's all") == [turns.Understand("that's all")]
     assert table.reply(ends=True, says=()) == [turns.Resume()]
 
 
@@ -200,14 +184,12 @@ def test_a_wish_over_the_goodbye_holds_it_and_thanks_do_not() -> None:
     table = answered()
     table.says("that's all")
     table.reply(ends=True)
-    table.feed(LineStarted(at=table.now, line=2, text="Goodbye."))
+    table.line_begins()
     table.after(0.5)
     table.speaks()
     assert table.words("thank you") == []
     assert names(table.words("thank you one more question")) == ["Pause"]
-    table.stops()
-    table.after(0.5)
-    table.final("thank you one more question")
+    table.finishes("thank you one more question")
     assert table.reply(ends=True, says=()) == [turns.Resume()]
 
 
@@ -218,6 +200,4 @@ def test_our_own_voice_coming_back_takes_no_turn() -> None:
     table.after(1.0)
     table.speaks()
     assert table.words("i can text you our ordering link") == []
-    table.stops()
-    table.after(0.5)
-    assert table.final("i can text you our ordering link") == [turns.Resume()]
+    assert table.finishes("i can text you our ordering link") == [turns.Resume()]

@@ -73,6 +73,9 @@ class Table:
         )
         return self.feed(event)
 
+    def line_begins(self) -> list[turns.Action]:
+        return self.feed(LineStarted(at=self.now, line=1, text="Hello."))
+
     def line_over(self, *, complete: bool = True) -> list[turns.Action]:
         return self.feed(LineFinished(at=self.now, line=1, heard="Hello.", complete=complete))
 
@@ -93,6 +96,12 @@ class Table:
     def final(self, text: str) -> list[turns.Action]:
         return self.feed(FinalHeard(at=self.now, text=text))
 
+    def finishes(self, text: str) -> list[turns.Action]:
+        """The caller stops, the ear decides that it was ``text``; return what came of it."""
+        self.stops()
+        self.after(0.5)
+        return self.final(text)
+
     def says(self, text: str) -> list[turns.Action]:
         """The caller says a whole turn; return what came of it."""
         self.speaks()
@@ -107,11 +116,18 @@ class Table:
         return self.after(5.0) == [] and self.feed(CallerHungUp(at=self.now)) == []
 
 
-def answered() -> Table:
+def greeting() -> Table:
+    """Return a call whose greeting has just begun."""
     table = Table()
     assert table.feed(CallAnswered(at=0.0)) == [turns.Open()]
     assert table.reply() == [turns.Speak(LINE)]
-    table.feed(LineStarted(at=0.0, line=1, text="Hello."))
+    table.line_begins()
+    return table
+
+
+def answered() -> Table:
+    """Return a call whose greeting is over."""
+    table = greeting()
     table.after(2.0)
     assert table.line_over() == []
     return table
