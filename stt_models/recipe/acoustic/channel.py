@@ -20,7 +20,7 @@ from torch import Tensor
 
 RATE: Final = 8_000
 
-SPEEDS: Final = (0.86, 1.18)
+SPEEDS: Final = (0.9, 1.12)
 """Slower and faster talkers (pitch and vocal tract change with it)."""
 
 TRIM: Final = 0.09
@@ -86,12 +86,12 @@ class Line:
         many = len(sentences)
         edges, sound = self._padded(sentences)
         lengths = [len(s.sound) / RATE + b + a for s, (b, a) in zip(sentences, edges, strict=True)]
-        speed = c.uniform(*SPEEDS) if c.random() < 0.75 else 1.0
+        speed = c.uniform(*SPEEDS) if c.random() < 0.6 else 1.0
         sound = self._voiced(sound, speed)
         longest = math.ceil(max(lengths) * speed * RATE)
         sound = self._lined(self._noised(sound[:, :longest]))
-        places = c.integers(len(features.WARPS), size=many)
-        warp = torch.from_numpy(np.where(c.random(many) < 0.25, features.STRAIGHT, places))
+        places = c.integers(2, len(features.WARPS) - 2, size=many)
+        warp = torch.from_numpy(np.where(c.random(many) < 0.4, features.STRAIGHT, places))
         x = features.cepstra(self._masked(features.log_mel(sound, warp)))
         frames = self._frames([round(length * speed * RATE) for length in lengths], x.shape[1])
         return x, frames, [b for b, _ in edges], speed
@@ -137,7 +137,7 @@ class Line:
         c = self._chance
         many, size = sound.shape
         lines = torch.fft.rfft(sound)
-        points = np.cumsum(c.normal(0, c.uniform(0.5, 4, (many, 1)), (many, 10)), 1)
+        points = np.cumsum(c.normal(0, c.uniform(0.5, 3, (many, 1)), (many, 10)), 1)
         points = (points - points.mean(1, keepdims=True)).clip(-18, 18)
         curve = torch.nn.functional.interpolate(
             torch.from_numpy(points).float()[:, None],
@@ -147,14 +147,14 @@ class Line:
         )[:, 0]
         curve[torch.from_numpy(c.random(many) < 0.25)] = 0
         lines = lines * 10 ** (curve / 20)
-        echoing = np.flatnonzero(c.random(many) < 0.35)
+        echoing = np.flatnonzero(c.random(many) < 0.25)
         if len(echoing):
             room = np.zeros((len(echoing), size), np.float32)
             for row in range(len(echoing)):
                 long = int(RATE * c.uniform(0.04, 0.4))
                 tail = c.normal(size=long) * np.exp(-np.arange(long) / (long / 6.9))
                 tail[: int(RATE * c.uniform(0.001, 0.01))] = 0
-                room[row, :long] = tail / (np.sqrt((tail**2).sum()) + 1e-9) * c.uniform(0.1, 0.8)
+                room[row, :long] = tail / (np.sqrt((tail**2).sum()) + 1e-9) * c.uniform(0.1, 0.6)
                 room[row, 0] = 1
             lines[echoing] *= torch.fft.rfft(torch.from_numpy(room))
         stretched = next(n for n in SIZES if n >= size * speed)
@@ -176,10 +176,10 @@ class Line:
             kind = c.random()
             below = (
                 c.uniform(28, 50)
-                if kind < 0.4
+                if kind < 0.5
                 else c.uniform(14, 28)
-                if kind < 0.8
-                else c.uniform(5, 14)
+                if kind < 0.9
+                else c.uniform(8, 14)
             )
             noise = self._noises[c.integers(len(self._noises))]
             at = c.integers(noise.shape[0] - size) if noise.shape[0] > size else 0
@@ -209,9 +209,9 @@ class Line:
             np.where(c.random((many, 1)) < 0.06, c.uniform(1.5, 4, (many, 1)), 1)
         ).float()
         sound = (sound / peak * level * loud).clamp(-1, 1)
-        modulated = np.flatnonzero(c.random(many) < 0.2)
+        modulated = np.flatnonzero(c.random(many) < 0.15)
         if len(modulated):  # a coder's noise follows the speech (ITU-T P.810)
-            q = torch.from_numpy(10 ** (-c.uniform(10, 30, (len(modulated), 1)) / 20)).float()
+            q = torch.from_numpy(10 ** (-c.uniform(15, 30, (len(modulated), 1)) / 20)).float()
             sound[modulated] *= 1 + q * torch.randn(len(modulated), size, generator=self._torch)
         coded = np.flatnonzero(c.random(many) < 0.6)
         if len(coded):
@@ -236,13 +236,13 @@ class Line:
         c = self._chance
         many, frames, bins = energies.shape
         mean = energies.mean(1)
-        for row in np.flatnonzero(c.random(many) < 0.35):
-            wide = int(c.integers(1, 7))
+        for row in np.flatnonzero(c.random(many) < 0.25):
+            wide = int(c.integers(1, 6))
             at = int(c.integers(bins - wide))
             energies[row, :, at : at + wide] = mean[row, at : at + wide]
-        for row in np.flatnonzero(c.random(many) < 0.25):
+        for row in np.flatnonzero(c.random(many) < 0.15):
             for _ in range(2):
-                long = int(c.integers(2, 10))
+                long = int(c.integers(2, 7))
                 at = int(c.integers(max(1, frames - long)))
                 energies[row, at : at + long] = mean[row]
         return energies

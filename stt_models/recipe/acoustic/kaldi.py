@@ -13,7 +13,7 @@ import torch
 from corpus import CONTEXTS
 from features import CEPSTRA
 from learning import State
-from model import FUTURE, PAST, SPANS, SPLICE, WIDTH
+from model import FUTURE, PAST, SPANS, SPLICE, WIDTH, widened
 from numpy.typing import ArrayLike, NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -21,6 +21,9 @@ from phones import BASES, LOOP, NOISE, PHONES, SILENCE, base_of
 
 PRIOR_FRAMES: Final = 1e5
 """Weight of the global mean in ``global_cmvn.stats``; Kaldi scales it down itself."""
+
+STEPS: Final = 65_535
+"""Between a matrix's least and greatest value."""
 
 TYPICAL: Final = 20.0
 """About the deviation of a cepstrum without its mean."""
@@ -66,8 +69,11 @@ def _vector(values: ArrayLike) -> bytes:
 
 
 def _matrix(values: ArrayLike) -> bytes:
-    array = np.ascontiguousarray(values, "<f4")
-    return b"FM " + _int(array.shape[0]) + _int(array.shape[1]) + array.tobytes()
+    """Return a matrix of two bytes a value (Kaldi's CompressedMatrix): half the size."""
+    array = np.asarray(values, np.float64)
+    least, span = float(array.min()), float(np.ptp(array))
+    steps = np.round((array - least) / span * STEPS).astype("<u2")
+    return b"CM2 " + struct.pack("<ffii", least, span, *array.shape) + steps.tobytes()
 
 
 def tuples() -> list[tuple[int, int, int, int]]:
@@ -210,14 +216,14 @@ def write(state: State, folder: Path) -> None:
 def _values(data: bytes, mark: str, at: int) -> tuple[NDArray[np.float32], int]:
     """Return the matrix or vector behind the next ``mark``, and where it ends."""
     at = data.index(_word(mark), at) + len(_word(mark))
-    sizes = []
-    matrix = data[at : at + 3] == b"FM "
-    at += 3
-    for _ in range(2 if matrix else 1):
-        sizes.append(struct.unpack("<i", data[at + 1 : at + 5])[0])
-        at += 5
-    end = at + 4 * int(np.prod(sizes))
-    return np.frombuffer(data[at:end], "<f4").reshape(sizes).copy(), end
+    if data[at : at + 4] == b"CM2 ":
+        least, span, rows, columns = struct.unpack("<ffii", data[at + 4 : at + 20])
+        end = at + 20 + 2 * rows * columns
+        steps = np.frombuffer(data[at + 20 : end], "<u2").reshape(rows, columns)
+        return least + np.float32(span / STEPS) * steps, end
+    (size,) = struct.unpack("<i", data[at + 4 : at + 8])
+    end = at + 8 + 4 * size
+    return np.frombuffer(data[at + 8 : end], "<f4").copy(), end
 
 
 def read(folder: Path) -> State:
@@ -233,22 +239,20 @@ def read(folder: Path) -> State:
     prior = torch.from_numpy(stats[:CEPSTRA] / stats[CEPSTRA]).float()
     mean, deviation = torch.zeros(CEPSTRA), torch.full((CEPSTRA,), TYPICAL)
     state = State(prior, mean, deviation)
-    net, at = state.net, data.index(_word("<NumComponents>"))
-    affines = [net.first, *(layer.affine for layer in net.layers), net.out]
-    norms = [net.first_norm, *(layer.norm for layer in net.layers)]
-    with torch.no_grad():
-        for number, affine in enumerate(affines):
-            for mark, into in (("<LinearParams>", affine.weight), ("<BiasParams>", affine.bias)):
-                values, at = _values(data, mark, at)
-                into.copy_(torch.from_numpy(values))
-            if number < len(norms):
-                for mark, into in (
-                    ("<StatsMean>", norms[number].running_mean),
-                    ("<StatsVar>", norms[number].running_var),
-                ):
-                    values, at = _values(data, mark, at)
-                    into.copy_(torch.from_numpy(values))
-        spliced = 2 * SPLICE + 1
-        net.first.weight *= deviation.repeat(spliced)
+    at = data.index(_word("<NumComponents>"))
+    layers = [f"layers.{number}" for number in range(len(SPANS))]
+    affines = ["first", *(f"{layer}.affine" for layer in layers), "out"]
+    norms = ["first_norm", *(f"{layer}.norm" for layer in layers)]
+    kept: dict[str, torch.Tensor] = {}
+    for number, affine in enumerate(affines):
+        named = [("<LinearParams>", f"{affine}.weight"), ("<BiasParams>", f"{affine}.bias")]
+        if number < len(norms):
+            named.append(("<StatsMean>", f"{norms[number]}.running_mean"))
+            named.append(("<StatsVar>", f"{norms[number]}.running_var"))
+        for mark, name in named:
+            values, at = _values(data, mark, at)
+            kept[name] = torch.from_numpy(np.asarray(values, np.float32))
+    kept["first.weight"] *= deviation.repeat(2 * SPLICE + 1)
+    state.net.load_state_dict(widened(kept))
     state.sequence = True
     return state

@@ -57,11 +57,11 @@ class Options:
 NEW: Final = (3.0, 8.0, 4.0, 2.0)
 """Passes for a net that begins with nothing."""
 
-GOING_ON: Final = (1.0, 0.0, 2.0, 1.3)
-"""Passes for one that begins with a model of the same shape."""
+GOING_ON: Final = (1.0, 0.0, 2.0, 5.0)
+"""Passes for one that begins with a model of this shape, as wide or narrower."""
 
 RATES_NEW: Final = (2.5e-3, 2.5e-3, 8e-4, 4e-4)
-RATES_GOING_ON: Final = (1.2e-3, 1.2e-3, 8e-4, 5e-4)
+RATES_GOING_ON: Final = (1.2e-3, 1.2e-3, 1e-3, 1e-3)
 
 
 def speech(work: Path, options: Options) -> None:

@@ -20,7 +20,7 @@ SPLICE: Final = 4
 SPANS: Final = ((3, 3), (3, 3), (6, 3), (9, 3))
 """Frames back and ahead, layer by layer; multiples of three, as every third frame is used."""
 
-WIDTH: Final = 320
+WIDTH: Final = 512
 
 PAST: Final = SPLICE + sum(past for past, _ in SPANS)
 FUTURE: Final = SPLICE + sum(future for _, future in SPANS)
@@ -47,7 +47,7 @@ class Layer(nn.Module):
         y = functional.relu(self.affine(torch.cat(moments, -1)))
         y = self.norm(y.reshape(-1, WIDTH)).view(y.shape)
         if self.training:  # the same channels for all of a sound: cheap, and harder to get around
-            y = y * functional.dropout(torch.ones(len(y), 1, WIDTH), drop)
+            y = y * functional.dropout(torch.ones(len(y), 1, WIDTH, dtype=y.dtype), drop)
         return moments[1] + y
 
 
@@ -64,7 +64,7 @@ class Tdnn(nn.Module):
         self.frames = nn.Linear(WIDTH, PDFS)
         """Scores of single frames; learnt first, and on beside `out`."""
 
-    def deep(self, x: Tensor, drop: float = 0.1) -> Tensor:
+    def deep(self, x: Tensor, drop: float = 0.05) -> Tensor:
         """Return the last layer's values.
 
         Args:
@@ -77,6 +77,29 @@ class Tdnn(nn.Module):
         for layer in self.layers:
             y = layer(y, drop)
         return y
+
+
+def widened(kept: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a narrower net as those of one of this width, which does the same.
+
+    What is new listens to everything at random, and nothing listens to it yet.
+    """
+    fresh = Tdnn().state_dict()
+    for name, values in kept.items():
+        new = fresh[name]
+        if name.endswith("num_batches_tracked"):
+            continue
+        if values.dim() < 2:
+            new[: len(values)] = values
+            continue
+        parts = 3 if name.startswith("layers") else 1
+        old_part, new_part = values.shape[1] // parts, new.shape[1] // parts
+        if old_part < new_part:
+            new[: len(values)] = 0
+        for part in range(parts):
+            at, from_ = part * new_part, part * old_part
+            new[: len(values), at : at + old_part] = values[:, from_ : from_ + old_part]
+    return fresh
 
 
 def in_context(features: Tensor) -> Tensor:

@@ -54,6 +54,17 @@ both, either, maybe, not sure, i don't know, um, uh, no no, oh no, no way, oh, w
 )
 """Short answers, said alone: the hardest to hear."""
 
+OFTEN: Final = (
+    """
+yes, yes, no, no, yeah, yep, nope, sure, okay, right, correct, yes please, yeah sure, no thanks,
+no thank you, that's it, that's all, that's right, that's fine, yes it is, no it's not, no that's
+all, nothing else, goodbye, bye, thank you, thanks bye, okay thanks, okay bye
+""".replace("\n", " ")
+    .strip()
+    .split(", ")
+)
+"""What decides most on the phone; every voice says them over and over."""
+
 ORDINALS: Final = (
     *wordings.ORDINALS,
     *(f"twenty {o}" for o in wordings.ORDINALS[:9]),
@@ -202,6 +213,17 @@ def sentence(chance: random.Random) -> str:
         [kind] = chance.choices(list(KINDS), list(KINDS.values()))
         text = _MAKERS[kind](chance)
         if text and text not in _tested() and len(text.split()) <= 22:
+            return text
+
+
+def answer(chance: random.Random) -> str:
+    """Return a short answer to read: one of those that decide, or a few digits."""
+    while True:
+        text = chance.choice(OFTEN)
+        if chance.random() < 0.3:
+            digits = [*wordings.ONES, "oh"]
+            text = " ".join(chance.choice(digits) for _ in range(chance.choice([1, 1, 1, 2, 3, 4])))
+        if text not in _tested():
             return text
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sentences import as_read, sentence
-from voices import RATE, SENTENCES, VOICES, Said
+from sentences import answer, as_read, sentence
+from voices import ANSWERS, RATE, SENTENCES, VOICES, Said
 
 EDGE: Final = 0.1
 """Seconds of silence kept at each end; training puts its own there."""
@@ -35,11 +35,11 @@ def trimmed(said: Said) -> Said:
     return Said(said.sound[first:last], segments)
 
 
-def _read(job: tuple[str, int]) -> tuple[str, Said] | None:
+def _read(job: tuple[str, str, int]) -> tuple[str, Said] | None:
     """Return what a voice reads as its sentence of that number, the same every time."""
-    voice, number = job
-    chance = random.Random(f"{voice} {number}")
-    text = sentence(chance)
+    name, voice, number = job
+    chance = random.Random(f"{name} {number}")
+    text = sentence(chance) if name == voice else answer(chance)
     try:
         return text, trimmed(VOICES[voice](as_read(text, chance), chance))
     except (subprocess.CalledProcessError, RuntimeError) as problem:
@@ -69,19 +69,21 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     sentence(random.Random(0))  # reads the word lists once, before the processes part
-    for voice in options.voices:
-        path: Path = options.out / f"{voice}.npz"
-        if path.exists():
+    packs = [(voice, voice, SENTENCES[voice]) for voice in options.voices]
+    packs += [(f"answers_{voice}", voice, ANSWERS.get(voice, 0)) for voice in options.voices]
+    for name, voice, all_of_it in packs:
+        path: Path = options.out / f"{name}.npz"
+        if path.exists() or not all_of_it:
             continue
-        many = max(1, round(SENTENCES[voice] * options.share))
+        many = max(1, round(all_of_it * options.share))
         with Pool(options.processes) as pool:
-            jobs = [(voice, number) for number in range(many)]
+            jobs = [(name, voice, number) for number in range(many)]
             spoken = [
                 s for s in pool.imap(_read, jobs, chunksize=16) if s and len(s[1].sound) > RATE // 8
             ]
         save(path, spoken)
         seconds = sum(len(said.sound) for _, said in spoken) / RATE
-        print(f"{voice}: {len(spoken)} sentences, {seconds / 3600:.2f} h", flush=True)
+        print(f"{name}: {len(spoken)} sentences, {seconds / 3600:.2f} h", flush=True)
 
 
 if __name__ == "__main__":

