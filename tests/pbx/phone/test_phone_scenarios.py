@@ -49,11 +49,22 @@ class Served:
         self.heard: Counter[int] = Counter()
         self.events: list[Event] = []
 
+    @property
+    def keys(self) -> list[str]:
+        return [event.digit for event in self.events if isinstance(event, KeyPressed)]
+
     async def serve(self, *, picks_up: bool) -> None:
         """Echo; hang up after the last tone. Without ``picks_up`` let it ring."""
-        if not picks_up:
-            self.events = [event async for event in self.leg.events()]
-            return
+        listening = asyncio.create_task(self._listen())
+        if picks_up:
+            await self._echo()
+        await listening
+
+    async def _listen(self) -> None:
+        async for event in self.leg.events():
+            self.events.append(event)
+
+    async def _echo(self) -> None:
         await self.leg.answer()
         media = await self.leg.open_media()
         with contextlib.suppress(CallGone):
@@ -65,7 +76,6 @@ class Served:
                     await self.leg.hang_up()
                     break
                 await media.play(frame)
-        self.events = [event async for event in self.leg.events()]
 
 
 class Line:
@@ -107,10 +117,15 @@ class Line:
         return {channel.name for channel in await self.house.ari.channels()}
 
     async def caller_is_heard(self) -> None:
+        await until(self._caller_hears_nothing)
         before = self.caller.loud_seconds
         self.caller.say(tone(700, 0.4))
         await until(lambda: self.caller.loud_seconds > before + 0.25)
         assert not self.caller.ended.is_set()
+
+    def _caller_hears_nothing(self) -> bool:
+        """Whether the echo of what was said before is over."""
+        return all(np.abs(pcm).max() < 1000 for _, pcm in self.caller.heard[-10:])
 
     def rtp_ports(self) -> set[int]:
         """Ports in the RTP range on which this PBX listens."""
@@ -297,8 +312,7 @@ async def test_a_key_comes_by_info_too(line: Line) -> None:
     call = Scenario().answered().play(line.sound(HELLO)).pause(A_WHILE)
     call.send("INFO", body="Signal=5\nDuration=160", kind="dtmf-relay").expect(200)
     await line.play(call.play(line.sound(BYE)).expect_request("BYE"))
-    keys = [event for event in line.served[-1].events if isinstance(event, KeyPressed)]
-    assert [key.digit for key in keys] == ["5"]
+    assert line.served[-1].keys == ["5"]
 
 
 async def test_nobody_is_transferred(line: Line) -> None:
@@ -333,12 +347,12 @@ async def test_those_whose_other_end_died_are_released(
 
 
 async def test_the_caller_is_served_to_the_end(line: Line) -> None:
+    served = line.served[0]
     line.caller.press("10*")
+    await until(lambda: len(served.keys) == 3)
     await line.caller_is_heard()
     await line.caller.hang_up()
-    await until(lambda: bool(line.served[0].events))
-    *keys, end = line.served[0].events
-    assert [key.digit for key in keys if isinstance(key, KeyPressed)] == list("10*")
-    assert isinstance(end, CallerHungUp)
+    await until(lambda: isinstance(served.events[-1], CallerHungUp))
+    assert served.keys == list("10*")
     await until(lambda: no_channels_nor_bridges(line.house.ari))
     await until(lambda: not line.rtp_ports())
