@@ -57,7 +57,7 @@ NUMBER_BEGUN: Final = 3
 UNKNOWN: Final = "[unk]"
 """What models write for a sound that is no word."""
 
-ALIKE: Final = 0.6
+ALIKE: Final = 0.65
 """So alike must both hearings sound for the bound one to count (measured: docs/ear.md)."""
 
 
