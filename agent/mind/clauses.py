@@ -25,7 +25,8 @@ STARTERS: Final = re.compile(
 LEADING: Final = frozenset(
     ["me", "know", "wondering", "wonder", "ask", "asking", "if", "whether", "see", "sure", "about",
      "you", "so", "um", "uh", "hi", "hello", "hey", "please", "that", "just", "because", "cause",
-     "then", "to", "i", "we", "yeah", "okay", "oh", "well", "or"]
+     "then", "to", "i", "we", "yeah", "okay", "oh", "well", "or", "what", "where", "when", "how",
+     "who", "why", "which"]
 )  # fmt: skip
 """After these a starter only continues: "do you know what time …"."""
 
@@ -35,7 +36,7 @@ LEAST: Final = 3
 """Fewer words than this hold no need of their own (unless they are `CLOSERS`)."""
 
 MOST: Final = 5
-"""Parts looked at; each costs a pass of the embedder."""
+"""Parts looked at, the last ones: a story comes before its wish. Each costs a pass."""
 
 
 def clauses(words: str) -> list[str]:
@@ -54,16 +55,20 @@ def clauses(words: str) -> list[str]:
             merged[-1] = f"{merged[-1]} {part}"
         else:
             merged.append(part)
-    return merged[:MOST]
+    return merged[-MOST:]
 
 
 def _cut_at_starters(words: list[str]) -> list[str]:
     text = " ".join(words)
     cuts: list[int] = []
+    done = -1
     for match in STARTERS.finditer(text):
         before = text[: match.start()].split()
         since = len(before) - (cuts[-1] if cuts else 0)
-        if since >= LEAST and before[-1] not in LEADING:
+        # "what time" and right after it "do you" are one start.
+        goes_on = match.start() == done + 1
+        done = match.end()
+        if since >= LEAST and before[-1] not in LEADING and not goes_on:
             cuts.append(len(before))
     edges = [0, *cuts, len(words)]
     parts = [" ".join(words[a:b]) for a, b in itertools.pairwise(edges)]

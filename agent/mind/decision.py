@@ -117,7 +117,8 @@ class Decider:
     def _of_whole(self, whole: Unit, sure: Sequence[Move]) -> list[Move]:
         label, odds = self._top(whole)
         first = self._move(label, odds, whole)
-        if sure and first.name in MANNERS | {MoveName.UNKNOWN} and sure[0].name not in MANNERS:
+        hinted = first.name in MANNERS | {MoveName.UNKNOWN} or first.score < SURE
+        if sure and hinted and sure[0].name not in MANNERS and sure[0].score >= first.score:
             # A part said clearly what the whole only hints at: greetings, stories around a need.
             return [*sure]
         moves = [first]

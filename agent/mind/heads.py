@@ -46,6 +46,12 @@ DIGIT_WORDS: Final = frozenset(
     ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 )
 
+VERBATIM: Final = 0.8
+"""Cosine to one of the owner's own ways of asking from which it is the same question.
+
+Measured: 0.4 % of 728 held-out lures come that near to a fact that does not answer them.
+"""
+
 Weights = Mapping[str, npt.NDArray[Any]]
 
 
@@ -310,7 +316,10 @@ class Heads:
         if not bank.names:
             return np.zeros(0, np.float32)
         features = fact_features(embedding.vector, embedding.peak, words, bank, self.space)
-        return sigmoid(relu_layers(features, self._weights, "fact")[:, 0])
+        odds = sigmoid(relu_layers(features, self._weights, "fact")[:, 0])
+        own = np.full(len(bank.names), -1.0, np.float32)
+        np.maximum.at(own, bank.rows, bank.vectors @ embedding.vector)
+        return np.where(own >= VERBATIM, np.maximum(odds, 0.9 + 0.1 * own), odds)
 
     def spans(self, embedding: Embedding, words: str, expect: Expect) -> dict[str, str]:
         """Return the longest span of words per slot."""

@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent.mind.embedder import plain
+from agent.mind.heads import relu_layers
 from agent.mind.moves import MoveName
 from agent.settings import CHECKOUT
 
@@ -21,6 +23,7 @@ sys.path.insert(0, str(CHECKOUT / "llm_models" / "recipe"))
 
 apart: Any = importlib.import_module("apart")
 wordings: Any = importlib.import_module("wordings")
+join: Any = importlib.import_module("join")
 
 
 def taught() -> set[str]:
@@ -55,3 +58,25 @@ def test_held_out_rows_are_well_formed(path: Path) -> None:
         row = json.loads(line)
         for moves in (row.get("moves", []), *row.get("or", [])):
             assert {move.split(":")[0] for move in moves} <= names
+
+
+def test_joined_heads_say_the_weighted_mean_of_both() -> None:
+    random = np.random.default_rng(1)
+
+    def made_up(facts: float) -> dict[str, Any]:
+        made = {"moves": np.array(["yes", "no"]), "fact.0.w": np.full((1, 1), facts)}
+        for name in join.SHARED:
+            shapes = {"0.w": (5, 4), "0.b": (4,), "1.w": (4, 2), "1.b": (2,)}
+            made |= {f"{name}.{k}": random.normal(size=v).astype("f2") for k, v in shapes.items()}
+        return made
+
+    later, earlier = made_up(1.0), made_up(2.0)
+    both = join.joined(later, earlier)
+    x = random.normal(size=(3, 5)).astype(np.float32)
+    for name in join.SHARED:
+        one, other = (relu_layers(x, heads, name) for heads in (earlier, later))
+        mean = join.EARLIER * one + (1 - join.EARLIER) * other
+        assert relu_layers(x, both, name) == pytest.approx(mean, abs=0.01)
+    assert both["fact.0.w"] == later["fact.0.w"]
+    with pytest.raises(ValueError, match="different moves"):
+        join.joined(later, {**earlier, "moves": np.array(["yes"])})

@@ -57,6 +57,14 @@ async def test_two_needs_in_one_breath(mind: Mind) -> None:
     assert set(said) == {"answer:parking", "answer:hours"}
 
 
+async def test_the_owners_own_ways_of_asking_are_answered_for_sure(mind: Mind) -> None:
+    for fact in HIKARI.facts:
+        for asked in fact.asked:
+            understood = await mind.understand(asked, Expect.OPEN)
+            said = {str(move) for move in understood.moves if move.score >= SURE}
+            assert f"answer:{fact.id}" in said, asked
+
+
 async def test_details_are_the_callers_own_words(mind: Mind) -> None:
     understood = await mind.understand("Friday at seven for four people", Expect.DETAILS)
     assert understood.has(MoveName.GIVES)
