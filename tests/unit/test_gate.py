@@ -203,7 +203,8 @@ async def test_harm_to_the_model_is_caught(accepted: Baseline, tmp_path: Path) -
 
 @asyncio_module
 async def test_harm_to_the_examples_is_caught(accepted: Baseline, tmp_path: Path) -> None:
-    settings = mind_with(tmp_path / "mind", examples=rotated_examples)
+    """Without heads the examples decide."""
+    settings = mind_with(tmp_path / "mind", heads=Path.unlink, examples=rotated_examples)
     decision = await gate(settings, WORLDS, accepted)
     assert decision.exit is Exit.REGRESSION
 
