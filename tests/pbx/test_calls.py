@@ -242,9 +242,11 @@ async def test_two_calls_at_once_stay_apart(stack: Stack) -> None:
     bundles = [outcome.bundle for outcome in outcomes if outcome.bundle]
     assert len({bundle.id for bundle in bundles}) == 2
     for outcome in outcomes:
-        started, promise = the(outcome, CallStarted), the(outcome, PromiseUpdated)
+        started = the(outcome, CallStarted)
         assert isinstance(started, CallStarted)
-        assert isinstance(promise, PromiseUpdated)
+        assert outcome.bundle is not None
+        # a busy box may have told of a pending text before
+        promise = [e for e in outcome.bundle.events if isinstance(e, PromiseUpdated)][-1]
         assert stack.standin is not None
         texts = stack.standin.received(started.caller)
         assert [text.sid for text in texts].count(promise.receipt) == 1

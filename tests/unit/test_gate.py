@@ -203,10 +203,13 @@ async def test_harm_to_the_model_is_caught(accepted: Baseline, tmp_path: Path) -
 
 @asyncio_module
 async def test_harm_to_the_examples_is_caught(accepted: Baseline, tmp_path: Path) -> None:
-    """Without heads the examples decide."""
-    settings = mind_with(tmp_path / "mind", heads=Path.unlink, examples=rotated_examples)
-    decision = await gate(settings, WORLDS, accepted)
+    """The heads carry a mind whose examples are wrong; without heads the examples decide."""
+    without = mind_with(tmp_path / "without", heads=Path.unlink)
+    harmed = mind_with(tmp_path / "harmed", heads=Path.unlink, examples=rotated_examples)
+    before = await gate(without, WORLDS, accepted)
+    decision = await gate(harmed, WORLDS, accepted)
     assert decision.exit is Exit.REGRESSION
+    assert len(decision.regressions) > len(before.regressions)
 
 
 @asyncio_module
