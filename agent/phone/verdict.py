@@ -106,7 +106,10 @@ class Snapshot:
 def decide(now: Snapshot, policy: Gate) -> Decision:
     """Return what becomes of the call that ``now`` describes."""
     ours = digits(now.trunk)
-    own_caller = bool(ours) and digits(now.caller) == ours
+    # A provider, or the way there, may drop our number from the canary's call: while it is out, a
+    # forwarded call with no number at all is taken for it. A withheld number is a person's.
+    bare = now.canary and not now.withheld and not digits(now.caller) and bool(now.diverted)
+    own_caller = bool(ours) and (digits(now.caller) == ours or bare)
     if ours and any(digits(number) == ours for number in now.diverted):
         return Decision(Verdict.REJECT, "loop")
     if own_caller and not now.canary:

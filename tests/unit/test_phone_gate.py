@@ -63,6 +63,9 @@ FORWARDED = Snapshot(trunk=TRUNK, caller=CALLER, diverted=(PUBLIC,), diversions=
         ({"caller": TRUNK, "canary": True, "paused": True}, "take", "canary"),
         ({"caller": TRUNK, "canary": True, "diverted": (TRUNK,)}, "reject", "loop"),
         ({"canary": True}, "take", "free"),
+        ({"caller": "", "canary": True}, "take", "canary"),
+        ({"caller": "", "canary": True, "withheld": True}, "take", "free"),
+        ({"caller": ""}, "take", "free"),
     ],
 )
 def test_verdict(change: dict[str, object], verdict: str, reason: str) -> None:

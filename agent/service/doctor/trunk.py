@@ -22,6 +22,9 @@ LINE_CODECS: Final = frozenset({"ulaw", "alaw"})
 QUALIFY_SECONDS: Final = 4.0
 """Asterisk gives an OPTIONS up after 3 s (qualify_timeout)."""
 
+ANSWERS: Final = re.compile(r"trunk/\S+\s+\S+\s+Avail")
+"""In ``pjsip show contacts``: the trunk answered when it was asked last."""
+
 RECENT_SECONDS: Final = 3600.0
 FEW_CALLS: Final = 3
 """So many calls without Diversion in a row are no accident."""
@@ -43,7 +46,7 @@ async def trunk(patient: Patient) -> Finding:
         line = next(t for t in registrations.splitlines() if re.search("Rejected|Unregist", t))
         saw = f"The provider does not let us register: {' '.join(line.split())}."
         return bad("trunk", saw, "Check user and password in local/pjsip.conf.")
-    if not re.search(r"trunk/\S+\s+\S+\s+Avail", shown):
+    if not ANSWERS.search(shown):
         port = patient.settings.trunk.peer_port
         saw = f"{peer}:{port} does not answer SIP OPTIONS: no call can come in."
         return bad("trunk", saw, "Check the provider's status, our firewall, and trunk.peer.")
@@ -59,7 +62,9 @@ async def _qualified(patient: Patient) -> str:
     while asyncio.get_running_loop().time() < ends:
         await asyncio.sleep(0.2)
         shown = patient.console("pjsip show contacts")
-        if shown != before:  # the round trip, in microseconds, is never the same twice
+        # The round trip, in microseconds, is never the same twice. A change for the worse may be
+        # the end of an older question, asked while the provider was down.
+        if shown != before and ANSWERS.search(shown):
             break
     return shown
 
