@@ -33,7 +33,7 @@ from agent.events import (
 )
 
 PRE_ROLL: Final = round(0.3 * SAMPLE_RATE)
-"""Samples before the first speech chunk that are decoded too: soft first sounds lie there.
+"""Samples decoded before the voice rises (`Ear._rise`): soft first sounds lie there.
 Two seconds instead cost a point of word error rate (docs/ear.md)."""
 
 PAUSE_DECODED: Final = round(0.6 * SAMPLE_RATE)
