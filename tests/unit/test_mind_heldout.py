@@ -17,6 +17,7 @@ from agent.settings import CHECKOUT
 
 HOUSE = CHECKOUT / "llm_models" / "house"
 SETS = sorted((HOUSE / "heldout").glob("*.jsonl"))
+STRANGERS = sorted((HOUSE / "strangers_again").glob("*.jsonl"))
 
 
 sys.path.insert(0, str(CHECKOUT / "llm_models" / "recipe"))
@@ -51,7 +52,7 @@ def test_what_is_nearly_a_held_out_turn_is_noticed(tmp_path: Path) -> None:
     assert not held_out.is_close("a truck")
 
 
-@pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*SETS, *STRANGERS], ids=lambda path: path.stem)
 def test_held_out_rows_are_well_formed(path: Path) -> None:
     names = {move.value for move in MoveName}
     for line in path.read_text("utf-8").splitlines():
