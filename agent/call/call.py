@@ -282,7 +282,7 @@ class Call:
             while True:
                 said = " ".join(sentence.text for sentence in reply.sentences)
                 self._asked = Asked(reply.expect, said)
-                self._ear.expect(reply.expect)
+                self._ear.expect(reply.expect, said)
                 self._post(_replied(self._leg.clock(), reply))
                 if reply.tool is None:
                     break

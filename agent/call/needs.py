@@ -63,8 +63,8 @@ class Ear(Protocol):
     async def forget(self) -> None:
         """Drop the turn so far."""
 
-    def expect(self, expect: Expect) -> None:
-        """Know what was asked for."""
+    def expect(self, expect: Expect, said: str = "") -> None:
+        """Know what was asked for, in which words."""
 
     def close(self) -> None:
         """Free it."""

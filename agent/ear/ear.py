@@ -143,6 +143,7 @@ class Ear:
         self._clock = AudioClock()
         self._lock = asyncio.Lock()
         self._expect = Expect.OPEN
+        self._said = ""
         self._closed = False
         self._kept = bytearray()
         self._turn: Utterance | None = None
@@ -187,13 +188,13 @@ class Ear:
                 events += await self._decode(at)
             return events
 
-    def expect(self, expect: Expect) -> None:
-        """Say what the agent's last line asked for.
+    def expect(self, expect: Expect, said: str = "") -> None:
+        """Say what the agent's last line asked for, and its words.
 
         Patience follows at once, a runtime grammar with the next turn: Vosk can't change it
         in mid-utterance. A turn in which no word was heard yet begins anew.
         """
-        self._expect = expect
+        self._expect, self._said = expect, said
         if self._turn and not self._detector.speaking and not self._turn.hypothesis()[0]:
             self._turn = None
 
@@ -265,6 +266,7 @@ class Ear:
         begin = max(0, (self._rise(sample) if pre_roll else sample) - pre_roll)
         if self._turn is None:
             self._turn = Utterance(self._recogniser, self._expect, begin, self._only)
+            self._endpoint.turn()
             self._shown = ("", 0, None)
         self._turn.jump(begin)
         self._turn.until = None
@@ -293,7 +295,7 @@ class Ear:
         if self._unannounced:
             return events
         text, _ = turn.hypothesis()
-        wait, rule = self._endpoint.patience(text, self._expect)
+        wait, rule = self._endpoint.patience(text, self._expect, self._said)
         self._shown = (*self._shown[:2], wait)
         voiced = min(at, self._clock.time_of(last_voiced))
         events.append(SpeechStopped(at=at, last_voiced=voiced, wait=wait, rule=rule))
@@ -314,7 +316,7 @@ class Ear:
         wait: float | None = None
         rule = ""
         if turn.until is not None:
-            wait, rule = self._endpoint.patience(text, self._expect)
+            wait, rule = self._endpoint.patience(text, self._expect, self._said)
         if self._gap and len(text.split()) > len(self._shown[0].split()):
             self._endpoint.paused(self._gap / SAMPLE_RATE)
             self._gap = 0

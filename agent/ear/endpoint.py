@@ -7,18 +7,47 @@ of the policy stands in this file, with its unit and its reason.
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import Final, NamedTuple
 
+from agent.ear.endings import (
+    ALL_DONE,
+    ANSWER_FILLERS,
+    ASKS,
+    BEFORE_SIZE,
+    BEFORE_TIME,
+    CLOSERS,
+    COMMANDS,
+    DAYS,
+    FAREWELLS,
+    GREETINGS,
+    HEARD_AS_BYE,
+    HESITATIONS,
+    LEADS,
+    LONE,
+    NAME_LEADS,
+    NO,
+    NUMBERS,
+    OPEN_ENDS,
+    PARTING,
+    PARTY,
+    SUBJECTS,
+    THANKING,
+    TIMES,
+    UNFINISHED,
+    WANTS_OBJECT,
+    YES,
+)
 from agent.ear.grammar import DIGITS, NUMBER_BEGUN, REPEATS, is_whole_number, spoken_digits
 from agent.events import Expect
 
 # ── the numbers: seconds after the last voiced sample ───────────────────────────────────
 
-SHORT: Final = 0.23
-"""Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.13–0.2 s
-of quiet to be sure of a stop, so much less than this could not be acted on."""
+SHORT: Final = 0.2
+"""Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.1 s of quiet to
+be sure of a stop, and the last word's sound 0.1 s to become a word."""
 
-COMPLETE: Final = 0.27
+COMPLETE: Final = 0.23
 """A whole question or statement. Within one nobody pauses this long, save hesitating, which its
 words betray."""
 
@@ -27,125 +56,48 @@ POLITE: Final = 0.33
 
 BARE: Final = 0.4
 """A lone "yes" or "okay": what dresses it up ("that's fine", "thank you") follows after a comma
-of 0.2 to 0.35 s, and must be noticed, 0.1 s later, before we speak."""
+of 0.2 to 0.35 s, and must be noticed, 0.1 s later, before we speak. The same for a whole name and
+for all the details that were asked for."""
 
 MIDDLE: Final = 0.46
 """Words that may be complete or not. Longer than a stop consonant's silence (0.15 s) and most
 gaps between words of a fluent sentence."""
 
 DECLINED: Final = 0.55
-"""After "no thanks" to "anything else?": "that's all", "bye" follow within half a second, and a
-goodbye that runs into them sounds rude. Measured on scripted callers: most cut-ins were here."""
+"""After "no thanks" or "okay" to "anything else?": "that's all", "thank you", "bye" follow within
+half a second, and a goodbye that runs into them sounds rude. Measured on scripted callers: most
+cut-ins were here."""
 
 NAME: Final = 0.7
 """One name was said; a surname or a spelling often follows after a breath."""
 
-LONG: Final = 1.1
-"""Something is plainly missing: between groups of a phone number, after "um" or "and"."""
+LONG: Final = 1.2
+"""Something is plainly missing: after "um", "and" or "to the", of a day without its time. Scripted
+callers who stop in mid-sentence are heard again after 0.7 to 1 s."""
+
+BETWEEN_GROUPS: Final = 1.4
+"""Between the groups of a phone number, which is being read or remembered."""
 
 # ── what is learned of a caller ─────────────────────────────────────────────────────────
 
-SHORTEST_PAUSE: Final = 0.25
+SHORTEST_PAUSE: Final = 0.3
 """Shorter gaps in speech are no hesitation."""
 LONGEST_PAUSE: Final = 1.6
 """Longer ones lie between two turns."""
 PAUSES_KEPT: Final = 6
-"""So many of the caller's last pauses count."""
+"""So many of the caller's last pauses of each kind count."""
 NOTICED: Final = 0.15
 """How long after it began a voice is noticed; added to a pause that is to be outlasted."""
 MOST_PATIENCE: Final = 1.8
 """Nobody is waited for longer, however slowly they speak."""
-CLOSED_PATIENCE: Final = 0.08
-"""By so much at most a slow speaker lengthens the wait after a complete sentence; words after
-which nothing can follow need no more patience with anybody."""
+CLOSED_PATIENCE: Final = 0.15
+"""By so much at most the wait after words that seem complete is lengthened for a caller who was
+seen to go on after such; words after which nothing can follow need no more with anybody."""
 OPEN_PATIENCE: Final = 0.3
-"""And by so much after words that may be complete or not."""
-
-# ── the words behind the rules ──────────────────────────────────────────────────────────
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-HESITATIONS: Final = _words("um uh er erm hmm mm well let")
-
-UNFINISHED: Final = _words(
-    """
-    a about an and any are at because but by can could do for from get have how i i'd i'll i'm if
-    in is it's like my of on or our so some than the their then to two want was we we'd we'll what
-    when where which who with would your
-    """
-)
-"""Last words after which English wants more. ``two`` is what ``to`` is often heard as."""
-
-WANTS_OBJECT: Final = _words(
-    """
-    ask bring buy change check find give know leave let like make need order pay pick place put
-    reserve say see send take talk tell think try use wanna wanted gonna
-    another big extra few large little medium more most new next other small spicy
-    """
-)
-"""Last words after which more is likely: verbs without their object, adjectives without noun."""
-
-ASKS: Final = _words(
-    """
-    are can could did do does has have how is may should was were what what's when where where's
-    which who who's why will would
-    """
-)
-"""First words of a question."""
-
-SUBJECTS: Final = _words("i i'd i'll i'm i've it it's my that that's there this we we'd we're you")
-"""Words that begin a statement."""
-
-LEADS: Final = HESITATIONS | _words("hi hello hey yes yeah okay ok so oh and but no sorry please")
-"""Words before a sentence that are no part of it."""
-
-DAYS: Final = _words(
-    """
-    monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow
-    """
-)
-PARTY: Final = _words("people persons guests us adults")
-
-YES: Final = _words("yes yeah yep yup sure okay ok correct absolutely")
-
-NO: Final = _words("no nope nah")
-
-ANSWER_FILLERS: Final = _words(
-    """
-    ahead all am be do fine go good i'm is it it's ma'am number one perfect please right set sir
-    thank thanks that that'll that's this will works you
-    """
-)
-"""Words that dress up a yes or no and carry no new need: "yes that's right thank you"."""
-
-OPEN_ENDS: Final = _words("be do i'm is it's that'll this will")
-"""Fillers that can't be the last: "that is" goes on."""
-
-FAREWELLS: Final = _words("bye goodbye goodnight")
-
-HEARD_AS_BYE: Final = _words("by buy")
-"""What a lone "bye" is first heard as."""
-
-PARTING: Final = FAREWELLS | _words("okay ok thanks thank you no")
-"""Words that go with a "bye"."""
-
-GREETINGS: Final = _words("hi hello hey there good morning afternoon evening yes yeah")
-
-CLOSERS: Final = _words("please thanks")
-
-THANKING: Final = _words("okay ok alright all right great perfect good thanks thank you so much")
-"""Words that thank, and are mostly followed by a goodbye."""
-
-LONE: Final = YES | _words("right perfect great fine good")
-"""Answers that are often dressed up after a comma."""
-
-NAME_LEADS: Final = _words(
-    "it's its this is my name i'm the under for put it yes yeah sure and last first"
-)
-"""Words that come before a name and are no part of it."""
+"""And by so much after words that may be complete or not, …"""
+FLUENT_SHARE: Final = 0.5
+"""… by this share of what it takes to outlast the pauses: one in mid-number need not be outlasted
+after everything. In a turn in which the caller has already stopped once, all of it."""
 
 
 class Patience(NamedTuple):
@@ -170,7 +122,7 @@ def _trailing_number(words: list[str]) -> list[str]:
     return words[len(words) - run :]
 
 
-def patience(text: str, expect: Expect) -> Patience:
+def patience(text: str, expect: Expect, said: str = "") -> Patience:
     """Return how long to wait for the caller to go on, after ``text``, when ``expect`` was asked.
 
     Rules are tried from the most to the least telling; the first that fits decides.
@@ -178,6 +130,7 @@ def patience(text: str, expect: Expect) -> Patience:
     Args:
         text: The turn's words so far, lower case, as the recogniser writes them.
         expect: What the agent's last line asked for.
+        said: That line's words, which tell what details it asked for; empty: all of them.
     """
     words = text.split()
     if not words:
@@ -188,6 +141,8 @@ def patience(text: str, expect: Expect) -> Patience:
         return Patience(LONG, "hesitation")
     if last in FAREWELLS or (last in HEARD_AS_BYE and set(words) <= PARTING | HEARD_AS_BYE):
         return Patience(SHORT, "farewell")
+    if tuple(words[-2:]) in ALL_DONE and not NO.isdisjoint(words):
+        return Patience(SHORT, "all_done")
     number = _number(words, expect)
     if number is not None:
         return number
@@ -199,13 +154,14 @@ def patience(text: str, expect: Expect) -> Patience:
     if expect is Expect.NAME:
         return _name(words)
     if expect is Expect.DETAILS:
-        whole = not DAYS.isdisjoint(words) and not PARTY.isdisjoint(words)
-        return Patience(MIDDLE, "whole_details") if whole else Patience(NAME, "details")
+        return _details(words, said)
     if set(words) <= GREETINGS:
         return Patience(LONG, "greeting_only")
     if set(words) <= THANKING:
         # "Okay, thank you" and then "bye bye".
         return Patience(MIDDLE, "thanks_only")
+    if set(words) <= NO | THANKING:
+        return Patience(DECLINED, "declined")
     if last in CLOSERS or words[-2:] == ["thank", "you"]:
         return Patience(POLITE, "polite_end")
     if _is_sentence(words):
@@ -219,7 +175,10 @@ def _is_sentence(words: list[str]) -> bool:
         words = words[1:]
     if len(words) < 3 or words[-1] in WANTS_OBJECT:
         return False
-    return words[0] in ASKS or (words[0] in SUBJECTS and len(words) >= 4)
+    if words[0] in ASKS:
+        # "What time do you" still wants its verb.
+        return words[-1] not in SUBJECTS or words[-1] in {"that", "this", "there", "it"}
+    return words[0] in COMMANDS or (words[0] in SUBJECTS and len(words) >= 4)
 
 
 def _number(words: list[str], expect: Expect) -> Patience | None:
@@ -231,7 +190,7 @@ def _number(words: list[str], expect: Expect) -> Patience | None:
         return Patience(SHORT, "whole_number")
     # Outside a number one or two digits are a count ("a table for four").
     if (asked and digits) or len(trailing) >= NUMBER_BEGUN:
-        return Patience(LONG, "mid_number")
+        return Patience(BETWEEN_GROUPS, "mid_number")
     return None
 
 
@@ -245,7 +204,8 @@ def _answer(words: list[str], expect: Expect) -> Patience | None:
         return None
     said_no = not NO.isdisjoint(words)
     if set(words) <= LONE | HESITATIONS:
-        return Patience(BARE, "bare_answer")
+        # "Okay" to "anything else?" is mostly thanks and a goodbye to come.
+        return Patience(DECLINED if expect is Expect.MORE else BARE, "bare_answer")
     if expect is Expect.MORE and set(words) <= THANKING:
         return Patience(MIDDLE, "thanks_only")
     if said_no and expect is not Expect.MORE and len(words) == 1:
@@ -265,7 +225,47 @@ def _name(words: list[str]) -> Patience:
         return Patience(LONG, "mid_spelling")
     if len(name) < 2:
         return Patience(NAME, "mid_name")
-    return Patience(MIDDLE, "whole_name")
+    return Patience(BARE, "whole_name")
+
+
+DETAILS: Final = frozenset({"day", "time", "people"})
+"""What can be asked of a reservation, each by the word that asks for it."""
+
+
+def _details(words: list[str], said: str) -> Patience:
+    """Return the rule for a day, a time and a number of people, or for a message in free words."""
+    asked = {kind for kind in DETAILS if kind in said} or DETAILS
+    alone = len(asked) == 1
+    given: set[str] = set()
+    if not DAYS.isdisjoint(words):
+        given.add("day")
+    pairs = list(pairwise(["", *words]))
+    if not TIMES.isdisjoint(words) or any(a in BEFORE_TIME and b in NUMBERS for a, b in pairs):
+        given.add("time")
+    if not PARTY.isdisjoint(words) or any(a in BEFORE_SIZE and b in NUMBERS for a, b in pairs):
+        given.add("people")
+    if alone and not NUMBERS.isdisjoint(words):
+        given |= asked - {"day"}
+    if asked <= given:
+        return Patience(BARE, "whole_details")
+    if given:
+        return Patience(LONG, "details_begun")
+    return Patience(NAME, "details")
+
+
+CLOSED: Final = frozenset(
+    {
+        "bare_answer",
+        "bare_no",
+        "complete_sentence",
+        "declined",
+        "polite_end",
+        "thanks_only",
+        "whole_details",
+        "whole_name",
+    }
+)
+"""Rules of words that seem complete. Who pauses within sentences does not pause after them."""
 
 
 class Endpointing:
@@ -273,25 +273,38 @@ class Endpointing:
 
     def __init__(self) -> None:
         """Know nothing of the caller yet."""
-        self._pauses: deque[float] = deque(maxlen=PAUSES_KEPT)
+        self._pauses: dict[bool, deque[float]] = {
+            closed: deque(maxlen=PAUSES_KEPT) for closed in (True, False)
+        }
+        self._rule = ""
+        self._halting = False
+
+    def turn(self) -> None:
+        """A new turn of the caller begins."""
+        self._rule, self._halting = "", False
 
     def paused(self, seconds: float) -> None:
-        """Learn that the caller went on after a pause of ``seconds``."""
+        """Learn that the caller went on after a pause of ``seconds``, the last one asked about."""
         if SHORTEST_PAUSE <= seconds <= LONGEST_PAUSE:
-            self._pauses.append(seconds)
+            closed = self._rule in CLOSED
+            self._pauses[closed].append(seconds)
+            self._halting |= not closed
 
-    def patience(self, text: str, expect: Expect) -> Patience:
+    def patience(self, text: str, expect: Expect, said: str = "") -> Patience:
         """Return `patience` for this caller."""
-        wait, rule = patience(text, expect)
-        longest = max(self._pauses, default=0.0) + NOTICED
-        if longest <= wait or not self._pauses or wait <= SHORT:
+        wait, rule = patience(text, expect, said)
+        self._rule = rule
+        closed = rule in CLOSED
+        longest = max(self._pauses[closed], default=0.0) + NOTICED
+        if not self._pauses[closed] or longest <= wait or wait <= SHORT:
             return Patience(wait, rule)
-        if wait <= COMPLETE:
-            most = wait + CLOSED_PATIENCE
+        whole = self._halting or wait >= NAME
+        if closed:
+            most, share = wait + CLOSED_PATIENCE, 1.0
+        elif whole:
+            most, share = MOST_PATIENCE, 1.0
         else:
-            most = MOST_PATIENCE if wait >= NAME else wait + OPEN_PATIENCE
-        # A pause seen once in mid-number need not be outlasted after every sentence.
-        share = 1.0 if wait >= NAME else 0.5
+            most, share = wait + OPEN_PATIENCE, FLUENT_SHARE
         return Patience(round(min(most, wait + share * (longest - wait)), 3), rule)
 
 
@@ -302,9 +315,12 @@ class FixedSilence:
         """Wait ``seconds`` whatever was said."""
         self._seconds = seconds
 
+    def turn(self) -> None:
+        """Nothing changes."""
+
     def paused(self, seconds: float) -> None:
         """Learn nothing."""
 
-    def patience(self, text: str, expect: Expect) -> Patience:
+    def patience(self, text: str, expect: Expect, said: str = "") -> Patience:
         """Return the fixed pause."""
         return Patience(self._seconds, "fixed_silence")

@@ -87,8 +87,8 @@ class _WatchedEar:
         with self._work.on():
             await self._ear.forget()
 
-    def expect(self, expect: Expect) -> None:
-        self._ear.expect(expect)
+    def expect(self, expect: Expect, said: str = "") -> None:
+        self._ear.expect(expect, said)
 
     def close(self) -> None:
         self._ear.close()

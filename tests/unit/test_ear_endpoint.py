@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.ear.endpoint import (
     BARE,
+    BETWEEN_GROUPS,
     COMPLETE,
     DECLINED,
     LONG,
@@ -47,7 +48,7 @@ TABLE = [
     (Expect.MORE, "by", "farewell", SHORT),
     (Expect.OPEN, "i want to stop by", "unfinished", LONG),
     (Expect.OPEN, "a table for four", "ordinary", MIDDLE),
-    (Expect.OPEN, "my number is three one six", "mid_number", LONG),
+    (Expect.OPEN, "my number is three one six", "mid_number", BETWEEN_GROUPS),
     (Expect.OPEN, f"my number is {NUMBER}", "whole_number", SHORT),
     (Expect.YES_NO, "yes", "bare_answer", BARE),
     (Expect.YES_NO, "okay", "bare_answer", BARE),
@@ -62,14 +63,21 @@ TABLE = [
     (Expect.MORE, "no", "declined", DECLINED),
     (Expect.MORE, "no thanks", "declined", DECLINED),
     (Expect.MORE, "no that's all thank you", "complete_answer", SHORT),
+    (Expect.MORE, "no that's all", "all_done", SHORT),
     (Expect.MORE, "yes what are your hours", "complete_sentence", COMPLETE),
-    (Expect.MORE, "okay", "bare_answer", BARE),
+    (Expect.MORE, "okay", "bare_answer", DECLINED),
+    (Expect.OPEN, "no thanks", "declined", DECLINED),
+    (Expect.OPEN, "no thanks that's all", "all_done", SHORT),
+    (Expect.OPEN, "what time do you", "ordinary", MIDDLE),
+    (Expect.OPEN, "is that it", "complete_sentence", COMPLETE),
+    (Expect.YES_NO, "yes that's", "ordinary", MIDDLE),
+    (Expect.YES_NO, "no use another number", "complete_sentence", COMPLETE),
     (Expect.MORE, "okay thank you", "thanks_only", MIDDLE),
     (Expect.MORE, "okay thank you bye bye", "farewell", SHORT),
-    (Expect.PHONE_NUMBER, "three", "mid_number", LONG),
-    (Expect.PHONE_NUMBER, "three one six five five five", "mid_number", LONG),
-    (Expect.PHONE_NUMBER, "five five five zero one two three", "mid_number", LONG),
-    (Expect.PHONE_NUMBER, "three one six double", "mid_number", LONG),
+    (Expect.PHONE_NUMBER, "three", "mid_number", BETWEEN_GROUPS),
+    (Expect.PHONE_NUMBER, "three one six five five five", "mid_number", BETWEEN_GROUPS),
+    (Expect.PHONE_NUMBER, "five five five zero one two three", "mid_number", BETWEEN_GROUPS),
+    (Expect.PHONE_NUMBER, "three one six double", "mid_number", BETWEEN_GROUPS),
     (Expect.PHONE_NUMBER, NUMBER, "whole_number", SHORT),
     (Expect.PHONE_NUMBER, f"it's {NUMBER}", "whole_number", SHORT),
     (
@@ -79,15 +87,17 @@ TABLE = [
         SHORT,
     ),
     (Expect.PHONE_NUMBER, f"one {NUMBER}", "whole_number", SHORT),
-    (Expect.PHONE_NUMBER, f"one {NUMBER.removesuffix(' three')}", "mid_number", LONG),
+    (Expect.PHONE_NUMBER, f"one {NUMBER.removesuffix(' three')}", "mid_number", BETWEEN_GROUPS),
     (Expect.PHONE_NUMBER, "yes", "bare_answer", BARE),
     (Expect.NAME, "jennifer", "mid_name", NAME),
     (Expect.NAME, "my name is", "unfinished", LONG),
-    (Expect.NAME, "michael wilson", "whole_name", MIDDLE),
+    (Expect.NAME, "michael wilson", "whole_name", BARE),
     (Expect.NAME, "it's m i", "unfinished", LONG),
     (Expect.NAME, "it's j o", "mid_spelling", LONG),
     (Expect.DETAILS, "the soup was cold", "details", NAME),
-    (Expect.DETAILS, "saturday at seven for four people", "whole_details", MIDDLE),
+    (Expect.DETAILS, "saturday", "details_begun", LONG),
+    (Expect.DETAILS, "saturday at seven", "details_begun", LONG),
+    (Expect.DETAILS, "saturday at seven for four people", "whole_details", BARE),
 ]
 
 
@@ -119,24 +129,69 @@ def test_wait_and_rule(expect: Expect, text: str, rule: str, wait: float) -> Non
 )
 def test_every_hearing_gets_a_sane_wait(words: list[str], expect: Expect) -> None:
     wait, rule = patience(" ".join(words), expect)
-    assert SHORT <= wait <= LONG
+    assert SHORT <= wait <= BETWEEN_GROUPS
     assert rule
+
+
+DETAILS_ASKED = [
+    # the agent's line, what was said, the rule, the wait
+    ("For what day?", "saturday", "whole_details", BARE),
+    ("For what time?", "seven", "whole_details", BARE),
+    ("For what time?", "at seven thirty", "whole_details", BARE),
+    ("For what day and time?", "saturday", "details_begun", LONG),
+    ("For what day and time?", "saturday around seven", "whole_details", BARE),
+    ("For how many people?", "four", "whole_details", BARE),
+    ("For how many people?", "we are", "unfinished", LONG),
+    ("For what day and time, and how many people?", "friday at six", "details_begun", LONG),
+    ("For what day and time, and how many people?", "friday at six for two", "unfinished", LONG),
+    ("What shall I tell the owner?", "the soup was cold", "details", NAME),
+]
+
+
+@pytest.mark.parametrize(("said", "text", "rule", "wait"), DETAILS_ASKED)
+def test_what_was_asked_for_tells_what_is_missing(
+    said: str, text: str, rule: str, wait: float
+) -> None:
+    assert patience(text, Expect.DETAILS, said) == (wait, rule)
+
+
+def heard_on(endpoint: Endpointing, text: str, expect: Expect, seconds: float) -> None:
+    """Let the caller go on ``seconds`` after ``text``."""
+    endpoint.turn()
+    endpoint.patience(text, expect)
+    endpoint.paused(seconds)
 
 
 def test_a_caller_who_pauses_in_mid_number_is_waited_for_longer_from_then_on() -> None:
     endpoint = Endpointing()
     half = "three one six"
-    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait == LONG
-    endpoint.paused(1.2)
-    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait > 1.2
+    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait == BETWEEN_GROUPS
+    heard_on(endpoint, half, Expect.PHONE_NUMBER, 1.35)
+    assert endpoint.patience(half, Expect.PHONE_NUMBER).wait > 1.35
     # What is complete stays quick.
     assert endpoint.patience(NUMBER, Expect.PHONE_NUMBER).wait == SHORT
+    assert endpoint.patience("do you have parking", Expect.OPEN).wait == COMPLETE
+    assert endpoint.patience("yes", Expect.YES_NO).wait == BARE
+
+
+def test_who_stopped_once_in_this_turn_may_stop_as_long_again() -> None:
+    endpoint = Endpointing()
+    heard_on(endpoint, "i'd like to", Expect.OPEN, 0.8)
+    assert endpoint.patience("i'd like to order", Expect.OPEN).wait > 0.8
+    endpoint.turn()
+    assert endpoint.patience("i'd like to order", Expect.OPEN).wait < 0.8
+
+
+def test_who_goes_on_after_whole_sentences_gets_a_little_more_after_them() -> None:
+    endpoint = Endpointing()
+    heard_on(endpoint, "i'd like to place an order please", Expect.OPEN, 0.4)
+    assert COMPLETE < endpoint.patience("do you have parking", Expect.OPEN).wait < 0.4
 
 
 def test_what_lies_between_two_turns_teaches_nothing() -> None:
     endpoint = Endpointing()
     for pause in (0.1, 2.5, 30.0):
-        endpoint.paused(pause)
+        heard_on(endpoint, "um", Expect.OPEN, pause)
     assert endpoint.patience("um", Expect.OPEN).wait == LONG
 
 
@@ -144,7 +199,7 @@ def test_what_lies_between_two_turns_teaches_nothing() -> None:
 def test_patience_has_an_end_whatever_was_learned(pauses: list[float], text: str) -> None:
     endpoint = Endpointing()
     for pause in pauses:
-        endpoint.paused(pause)
+        heard_on(endpoint, text, Expect.MORE, pause)
     plain, learned = patience(text, Expect.MORE), endpoint.patience(text, Expect.MORE)
     assert learned.rule == plain.rule
     assert plain.wait <= learned.wait <= MOST_PATIENCE

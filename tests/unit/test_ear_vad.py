@@ -102,3 +102,23 @@ def test_a_television_across_the_room_is_not_the_caller() -> None:
     order_ends, yes_begins = 1 + 2.34, 7 + len(speech("order_rms")) / LINE_RATE
     assert all(start < order_ends or start > yes_begins for start in starts)
     assert any(abs(stop - order_ends) < 0.1 for stop in stops)
+
+
+def test_a_full_room_before_the_first_word_is_not_the_caller() -> None:
+    one = np.resize(speech("hours_ked"), 6 * LINE_RATE)
+    talk = np.sum([np.roll(one, 9_000 * place) for place in range(6)], axis=0)
+    behind = talk / talk.std() * speech("order_rms").std() * 10 ** (-20 / 20)
+    caller = np.concatenate([hiss(3), speech("order_rms"), hiss(6)])[: len(behind)]
+    started, stopped = detect(slin16(caller + behind))
+    assert started.sample / SAMPLE_RATE == pytest.approx(3.4, abs=0.1)
+    assert stopped.sample / SAMPLE_RATE == pytest.approx(3 + 2.34, abs=0.15)
+
+
+def test_on_a_quiet_line_a_stop_is_seen_within_0_15_s() -> None:
+    line = slin16(hiss(1, 8), speech("order_rms"), hiss(1, 8))
+    detector = SpeechDetector()
+    for start in range(0, len(line), FRAME_BYTES):
+        for change in detector.feed(line[start : start + FRAME_BYTES]):
+            if isinstance(change, Stopped):
+                seen = (start + FRAME_BYTES) / 2 / SAMPLE_RATE
+                assert seen - change.sample / SAMPLE_RATE < 0.15
