@@ -12,8 +12,8 @@ from typing import Final
 
 from agent.errors import UnbackedClaim
 from agent.events import Outcome, PromiseKind, Sentence, SentenceKind
+from agent.mind.slots.calendar import MONTHS
 from agent.mind.slots.counts import LARGEST
-from agent.mind.slots.when import MONTHS
 from agent.mind.tools import Capabilities, capabilities_of
 from agent.mind.wording import ASK_REF, GREETING_REF, OFFERS, RECEIPTS, Phrase
 from agent.restaurant import DAYS, Restaurant

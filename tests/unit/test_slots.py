@@ -67,9 +67,10 @@ def spoken_numbers(draw: st.DrawFn) -> tuple[str, str]:
     while at < len(digits):
         size = draw(st.integers(1, min(3, len(digits) - at)))
         group = draw(st.sampled_from(ways(digits[at : at + size])))
-        # "twenty" then "one" can't be told from "twenty one", nor "two" from "to" a "hundred".
-        open_tens = bool(words) and words[-1].split()[-1] in TENS
-        if open_tens and digits[at] != "0":
+        # "twenty" then "one" can't be told from "twenty one", nor "two" from "to" a "hundred",
+        # nor "one hundred" then "ten" from "one hundred ten".
+        open_number = bool(words) and words[-1].split()[-1] in {*TENS, "hundred"}
+        if open_number and digits[at] != "0":
             group = digits[at : at + size]
         filler = draw(st.sampled_from(["", "", "um", "and", "dash", "then", "uh"]))
         if words and filler:
@@ -122,6 +123,7 @@ def test_the_end_said_anew_replaces_the_end(
         ("316 555 and the last four are oh one five two", "3165550152"),
         ("table for four and my number is 316 555 0142", "3165550142"),
         ("316 555 0142 for two people", "3165550142"),
+        ("five five five oh one four two area code three one six", "3165550142"),
     ],
 )
 def test_numbers_as_they_are_said(words: str, digits: str) -> None:
@@ -187,6 +189,12 @@ def test_no_number_is_none(words: str) -> None:
         ("um fiona i suppose", "Fiona"),
         ("joe not john", "Joe"),
         ("smith double t", "Smith"),
+        ("that'd be lewandowski", "Lewandowski"),
+        ("let's go with harper", "Harper"),
+        ("i go by teddy", "Teddy"),
+        ("doctor nguyen", "Nguyen"),
+        ("it's me ronnie", "Ronnie"),
+        ("first name is aisha last name khan", "Aisha Khan"),
         ("um", ""),
         ("what do you need it for", ""),
     ],
@@ -202,6 +210,7 @@ def test_names(words: str, name: str) -> None:
         ("friday at seven my name is dana ruiz", "Dana Ruiz"),
         ("it's for my sister", ""),
         ("name your price", ""),
+        ("the name for the order is deshawn", "Deshawn"),
     ],
 )
 def test_a_name_told_beside_something_else(words: str, name: str) -> None:
@@ -237,6 +246,11 @@ def test_a_spelled_name_is_read(name: str) -> None:
         ("my family of five", Count(5, 5)),
         ("myself and one other", Count(2, 2)),
         ("two couples", Count(4, 4)),
+        ("a foursome", Count(4, 4)),
+        ("eight of us plus a baby", Count(9, 9)),
+        ("four adults one toddler", Count(5, 5)),
+        ("between eight and ten people", Count(8, 10)),
+        ("me my mom and my two sisters", Count(4, 4)),
         ("friday at seven", None),
         ("a table for noon", None),
         ("what are your hours", None),
@@ -328,6 +342,14 @@ def test_amounts(words: str, cents: int | None) -> None:
         ("two weeks from friday", "Friday, December 11th"),
         ("wednesday next week", "Wednesday, December 2nd"),
         ("new year's eve at eight", "Thursday, December 31st at 8 PM"),
+        ("thanksgiving at two", "Thursday, November 26th at 2 PM"),
+        ("mother's day at noon", "Sunday, May 9th at noon"),
+        ("dec 5th at 7 pm", "Saturday, December 5th at 7 PM"),
+        ("eighteen thirty tomorrow", "Tuesday, November 24th at 6:30 PM"),
+        ("nineteen hundred on friday", "Friday, November 27th at 7 PM"),
+        ("an hour from now", "Monday, November 23rd at 6 PM"),
+        ("in about two hours", "Monday, November 23rd at 7 PM"),
+        ("three days from now", "Thursday, November 26th"),
         ("eight then", "at 8 PM"),
         ("okay eight is fine", "at 8 PM"),
     ],

@@ -12,8 +12,9 @@ LARGEST: Final = 999
 """More people than this is a misheard number."""
 
 _ADULTS_AND_CHILDREN: Final = frozenset(
-    {"adults", "adult", "kids", "kid", "children", "child", "babies", "baby", "toddlers"}
-)
+    {"adults", "adult", "kids", "kid", "children", "child", "babies", "baby", "toddlers",
+     "toddler", "infant", "infants", "grownups", "teenagers", "grandkids"}
+)  # fmt: skip
 _PEOPLE: Final = frozenset(
     {"people", "persons", "person", "guests", "guest", "heads", "seats", "diners", "party", "pax"}
 )
@@ -28,7 +29,12 @@ _WILL_BE: Final = frozenset(
 _CLOCK_WORDS: Final = frozenset({"noon", "midnight", "o'clock", "pm", "am"})
 LATEST_HOUR: Final = 12
 """A larger number after "for" is no time."""
+_GROUPS: Final = {"twosome": 2, "threesome": 3, "trio": 3, "foursome": 4}
 _JUST_ONE: Final = frozenset({"myself", "alone", "single"})
+_RELATIVES: Final = frozenset(
+    {"friends", "others", "other", "more", "sisters", "brothers", "sons", "daughters", "cousins",
+     "coworkers", "colleagues", "buddies", "girls", "boys", "roommates"}
+)  # fmt: skip
 _OR: Final = frozenset({"or", "to", "maybe"})
 _TIME_BEFORE: Final = frozenset({"at", "past", "around", "by", "until", "quarter", "half"})
 _TIME_AFTER: Final = frozenset(
@@ -91,18 +97,28 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
         return Count(1, 1)
     if "couple" in words and (sole or "of us" in spoken or "couple of people" in spoken):
         return Count(2, 2)
+    for word, size in _GROUPS.items():
+        if word in words:
+            return Count(size, size)
     numbers = _numbers(words)
     mixed = [
-        value for value, at, used in numbers if _word(words, at + used) in _ADULTS_AND_CHILDREN
+        value
+        for value, at, used in numbers
+        if _word(words, at + used) in _ADULTS_AND_CHILDREN
+        or words[at + used : at + used + 2] == ["of", "us"]
     ]
+    mixed += [1 for one, two in pairwise(words) if one == "a" and two in _ADULTS_AND_CHILDREN]
     if len(mixed) > 1:
         return _checked(sum(mixed), sum(mixed))
     found: Count | None = None
     for place, (value, at, used) in enumerate(numbers):
         after = at + used
         high = value
+        ranged = _word(words, at - 1) == "between" and _word(words, after) == "and"
+        if _word(words, after) == "more" and len(numbers) > 1:
+            continue  # "one more, so six"
         if (
-            _word(words, after) in _OR
+            (ranged or _word(words, after) in _OR)
             and place + 1 < len(numbers)
             and numbers[place + 1][1] - after <= 2
         ):
@@ -147,11 +163,12 @@ def _companions(words: list[str]) -> Count | None:
         1 for one, two in pairwise(words)
         if one == "my" and two in ("wife", "husband", "partner", "friend", "girlfriend",
                                    "boyfriend", "mom", "dad", "mother", "father", "son",
-                                   "daughter", "brother", "sister")
+                                   "daughter", "brother", "sister", "boss", "neighbor",
+                                   "fiance", "fiancee", "cousin", "aunt", "uncle", "grandma")
     )  # fmt: skip
     others = [
         value for value, at, used in _numbers(words)
-        if _word(words, at + used) in _ADULTS_AND_CHILDREN | {"friends", "others", "other", "more"}
+        if _word(words, at + used) in _ADULTS_AND_CHILDREN | _RELATIVES
         or words[max(0, at - 2) : at] == ["me", "plus"]
     ]  # fmt: skip
     total = companions + sum(others)

@@ -11,13 +11,16 @@ _LEADS: Final = re.compile(
     r"\b(?:my name is|my name's|my name|the name is|the name's|name is|name's|name of|name"
     r"|calls me|you (?:may|can|could) (?:write|put|note)|(?:just )?(?:write|put)(?: down)?"
     r"|this is|it is|it's|its|i am|i'm|call me|under|for|you can say|that's|that is"
-    r"|put it under|make it)\b"
+    r"|put it under|make it(?: out to)?|(?:that|it|this)(?:'d| would| will|'ll) be|call it"
+    r"|(?:i )?go(?:es)? by|(?:let's|we'll|i'll) (?:go with|say|use)|(?:just )?say|last name(?: is)?"
+    r"|husband's name|wife's name)\b"
 )
 _FILLERS: Final = frozenset(
     ["um", "uh", "uhm", "er", "yeah", "yes", "yep", "sure", "okay", "ok", "hi", "hello", "hey",
      "please", "thanks", "thank", "you", "sir", "ma'am", "well", "so", "oh", "first", "last",
      "and", "the", "is", "just", "mister", "mr", "mrs", "ms", "miss", "calling", "speaking",
-     "here", "spelled", "spell", "spelling", "with", "a", "that's", "it's", "again", "like"]
+     "here", "spelled", "spell", "spelling", "with", "a", "that's", "it's", "again", "like",
+     "doctor", "dr", "mister", "me", "actually", "order", "only", "just"]
 )  # fmt: skip
 _PAST_A_NAME: Final = frozenset(
     ["i", "i've", "i'd", "we", "we'd", "we're", "at", "on", "for", "to", "if", "or", "but", "would",
@@ -27,7 +30,9 @@ _PAST_A_NAME: Final = frozenset(
 )  # fmt: skip
 """Words that no name holds: it ends before them."""
 _INTRODUCED: Final = re.compile(
-    r"\b(?:name is|name's|name will be|under the name(?: of)?|(?:the|in the) name of|name of)\b(.*)"
+    r"\b(?:name (?:is|will be|would be)|name's"
+    r"|name (?:for|on) (?:the|my|this) \w+ (?:is|will be|would be)"
+    r"|under the name(?: of)?|(?:the|in the) name of|name of)\b(.*)"
 )
 _LETTER_NAMES: Final = {
     "bee": "b", "cee": "c", "see": "c", "dee": "d", "gee": "g", "jay": "j", "kay": "k",
@@ -39,6 +44,12 @@ MOST_SPELLED: Final = 20
 _MOST_WORDS: Final = 3
 
 
+_BOTH: Final = re.compile(
+    r"\bfirst name(?: is|'s)? ([a-z']+)(?: and)?(?: my| the)?"
+    r" (?:last name|surname)(?: is|'s)? ([a-z']+)\b"
+)
+
+
 def read_name(text: str) -> str:
     """Return the name said in ``text``, in title case; empty if none can be made out.
 
@@ -46,6 +57,8 @@ def read_name(text: str) -> str:
     After a correction the later name counts.
     """
     words = tokens(text)
+    if both := _BOTH.search(" ".join(words)):
+        return " ".join(word.capitalize() for word in both.groups())
     if "not" in words[1:]:  # "Joe, not John"
         words = words[: words.index("not", 1)]
     for part in after_correction(words):
@@ -58,6 +71,8 @@ def read_name(text: str) -> str:
 def read_introduced(text: str) -> str:
     """Return the name that ``text`` says is one ("under the name of Osei"); empty if it doesn't."""
     found = _INTRODUCED.search(" ".join(tokens(text)))
+    if both := _BOTH.search(" ".join(tokens(text))):
+        return " ".join(word.capitalize() for word in both.groups())
     if found is None:
         return ""
     words = found.group(1).split()

@@ -141,7 +141,7 @@ def read_digits(text: str, previous: str = "") -> str:
     Where other words split them into several runs, the run nearest to a whole number wins,
     the later of equals.
     """
-    words = _without_counts(tokens(text))
+    words = _area_first(_without_counts(tokens(text)))
     best = ""
     for run in _runs(words):
         digits = _fold(run, "")
@@ -152,6 +152,14 @@ def read_digits(text: str, previous: str = "") -> str:
     if len(best.removeprefix("1")) >= WHOLE:
         return best
     return _onto(words, previous)
+
+
+def _area_first(words: list[str]) -> list[str]:
+    """Return ``words`` with an area code said last ("…, area code three one six") first."""
+    at = next((i for i in range(1, len(words) - 1) if words[i : i + 2] == ["area", "code"]), 0)
+    code = [word for word in words[at:] if _is_number(word)]
+    local = sum(_is_number(word) for word in words[:at])
+    return words[at:] + words[:at] if at and len(code) == 3 and local == LOCAL else words
 
 
 def _without_counts(words: list[str]) -> list[str]:

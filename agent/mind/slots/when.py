@@ -8,28 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+from agent.mind.slots.calendar import MONTHS, feast_in, read_delay, whole_words
 from agent.mind.slots.words import TENS, UNITS, ZEROS, after_correction, number_at, tokens
 from agent.restaurant import DAYS, Hours
 
 OpeningHours = Mapping[str, Sequence[Hours]]
 """Spans by weekday; a weekday that is named without spans is a closed day."""
 
-MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-)  # fmt: skip
 _ORDINALS: Final = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
     "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13,
     "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17, "eighteenth": 18,
     "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
 }  # fmt: skip
-_FEASTS: Final[Mapping[str, tuple[int, int]]] = {
-    "christmas eve": (12, 24), "christmas": (12, 25), "new year's eve": (12, 31),
-    "new years eve": (12, 31), "new year's": (1, 1), "new years": (1, 1),
-    "valentine's": (2, 14), "valentines": (2, 14), "halloween": (10, 31),
-}  # fmt: skip
-"""Days that have a name and a date, longer names first."""
 _MORNING: Final = frozenset({"morning", "am", "breakfast", "brunch"})
 _LATER: Final = frozenset(
     {"afternoon", "evening", "night", "tonight", "pm", "lunch", "lunchtime", "dinner"}
@@ -84,15 +75,16 @@ def read_when(
     day: date | None = None
     moment: tuple[time, bool] | None = None
     numbered = re.sub(r"\b(1[0-2]|[1-9])/([12]\d|3[01]|[1-9])\b", _spoken_date, text)
-    parts = [_without_denied(part) for part in after_correction(tokens(numbered))]
+    words = [whole_words(word) for word in tokens(numbered)]
+    parts = [_without_denied(part) for part in after_correction(words)]
     for part in parts:
         words, keep = _joined(part)
         taken: set[int] = set()
         day = day or _read_day(words, now, taken, near)
         if moment is None:
             moment = _read_time(words, keep, taken, now)
-            if moment is not None and moment[1] and day is None and "in" in words:
-                day = _day_of_delay(words, now)
+            delay = read_delay(words) if moment is not None and day is None else None
+            day = (now + delay).date() if delay is not None else day
     if day is None and moment is None:
         return None
     return _fit(day, moment, set(tokens(text)), now, hours)
@@ -184,9 +176,9 @@ def _read_day(words: list[str], now: datetime, taken: set[int], near: date | Non
         return today + timedelta(days=1 + 7 * ahead_of)
     if {"today", "tonight"} & set(words) or "this evening" in spoken or "this afternoon" in spoken:
         return today + timedelta(days=7 * ahead_of)
-    for feast, (month, number) in _FEASTS.items():
-        if re.search(rf"\b{feast}\b", spoken):
-            return _coming(today, month, number)
+    feast = feast_in(spoken, today)
+    if feast is not None:
+        return feast
     dated = _read_date(words, today, taken)
     if dated is not None:
         return dated
@@ -223,13 +215,16 @@ def _weeks_ahead(words: list[str]) -> int:
 
 
 def _read_span(words: list[str], today: date) -> date | None:
-    """Read "in two weeks", "in three days", "a week from today"."""
+    """Read "in two weeks", "in three days", "three days from now"."""
     for index, word in enumerate(words):
-        if word not in ("day", "days", "week", "weeks") or index < 2:
+        if word not in ("day", "days", "week", "weeks") or index < 1:
             continue
         count = number_at(words, index - 1)
         amount = 1 if words[index - 1] in ("a", "one") else count[0] if count else 0
-        if amount and words[index - 2] == "in":
+        if amount and (
+            words[max(0, index - 2) : index - 1] == ["in"]
+            or words[index + 1 :][:2] == ["from", "now"]
+        ):
             return today + timedelta(days=amount * (7 if word.startswith("week") else 1))
     return None
 
@@ -319,7 +314,7 @@ def _read_time(
         return time(12), True
     if "midnight" in present:
         return time(0), True
-    delay = _delay(words)
+    delay = read_delay(words)
     if delay is not None:
         return (now + delay).time().replace(second=0, microsecond=0, tzinfo=None), True
     # What can only be a time goes before what may count people: "four, tomorrow at half past six".
@@ -392,7 +387,7 @@ def _clock_at(words: list[str], index: int) -> tuple[int, int, int, bool] | None
             if joint in ("past", "after"):
                 return hour, minutes, used + 1 + extra, True
             return (hour - 1) or 12, 60 - minutes, used + 1 + extra, True
-    found = _hour_at(words, index)
+    found = _hour_at(words, index) or _late_hour_at(words, index)
     if found is None:
         return None
     hour, used = found
@@ -403,7 +398,21 @@ def _clock_at(words: list[str], index: int) -> tuple[int, int, int, bool] | None
     tens = number_at(words, index + used)
     if tens and 10 <= tens[0] < 60 and words[index + used + tens[1] :][:1] != ["people"]:
         return hour, tens[0], used + tens[1], True
-    return hour, 0, used, False
+    return hour, 0, used, hour > 12
+
+
+def _late_hour_at(words: list[str], index: int) -> tuple[int, int] | None:
+    """Return (hour, words used) of "eighteen thirty", "19 00", "nineteen hundred"."""
+    found = number_at(words[: index + 1], index)
+    if found is None or not 13 <= found[0] <= 23:
+        return None
+    if words[index + 1 : index + 2] == ["hundred"]:
+        return found[0], 2
+    minutes = number_at(words, index + 1)
+    if minutes is None:
+        return None
+    evident = minutes[0] in (0, 15, 30, 45) and words[index + 1 + minutes[1] :][:1] != ["people"]
+    return (found[0], 1) if evident else None
 
 
 def _hour_at(words: list[str], index: int) -> tuple[int, int] | None:
@@ -415,33 +424,6 @@ def _hour_at(words: list[str], index: int) -> tuple[int, int] | None:
     if found is None or not 1 <= found[0] <= 12 or found[1] != 1:
         return None
     return found
-
-
-def _delay(words: list[str]) -> timedelta | None:
-    """Read "in an hour", "in half an hour", "in twenty minutes"."""
-    spoken = " ".join(words)
-    if "in half an hour" in spoken:
-        return timedelta(minutes=30)
-    if "in an hour and a half" in spoken:
-        return timedelta(minutes=90)
-    if "in an hour" in spoken or "in about an hour" in spoken:
-        return timedelta(hours=1)
-    for index, word in enumerate(words):
-        if word == "in":
-            count = number_at(words, index + 1)
-            if count is None:
-                continue
-            unit = words[index + 1 + count[1] :][:1]
-            if unit in (["minutes"], ["minute"]):
-                return timedelta(minutes=count[0])
-            if unit in (["hours"], ["hour"]):
-                return timedelta(hours=count[0])
-    return None
-
-
-def _day_of_delay(words: list[str], now: datetime) -> date | None:
-    delay = _delay(words)
-    return (now + delay).date() if delay is not None else None
 
 
 # ── fitting to the hours ────────────────────────────────────────────────────────────────
