@@ -63,7 +63,7 @@ MIDDLE: Final = 0.46
 """Words that may be complete or not. Longer than a stop consonant's silence (0.15 s) and most
 gaps between words of a fluent sentence."""
 
-DECLINED: Final = 0.55
+DECLINED: Final = 0.65
 """After "no thanks" or "okay" to "anything else?": "that's all", "thank you", "bye" follow within
 half a second, and a goodbye that runs into them sounds rude. Measured on scripted callers: most
 cut-ins were here."""

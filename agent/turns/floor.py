@@ -34,13 +34,16 @@ from agent.turns.actions import (
 from agent.turns.state import (
     BARGE_IN_DECISION_SECONDS,
     BLIP_SECONDS,
+    GUESS_SECONDS,
     LONGEST_TURN_SECONDS,
     MOST_GUESSES,
     NOISE_TURN_SECONDS,
+    NOT_DONE_SECONDS,
     OWN_LINES,
     REACTION_SECONDS,
     STALE_WORDS_SECONDS,
     UNCLEAR_VOICE_SECONDS,
+    WORDS_PER_SECOND,
     State,
     Step,
 )
@@ -57,6 +60,11 @@ BACKCHANNELS: Final = FILLERS | _words(
     "okay ok yeah yes yep right sure alright great good cool i see got it"
 )
 """The same over our line, unless the line asks for a yes or no."""
+
+FRAGMENTS: Final = FILLERS | _words(
+    "a an and at but do for i i'm if in is it it's of on or so the to you your"
+)
+"""Words that say nothing by themselves. The voices of a room are heard as such."""
 
 HAILS: Final = _words("hello hi hey yes")
 """What people say into a greeting that they did not expect to begin."""
@@ -79,10 +87,16 @@ def is_turn(state: State, text: str) -> bool:
     words = text.split()
     if not words or machines.is_echo(text, state.own):
         return False
-    ignored = FILLERS if state.expect is Expect.YES_NO else BACKCHANNELS
+    begun = state.voice_since is not None and state.voice_since < state.asks_at
+    asked = state.expect is Expect.YES_NO and not begun
+    ignored = FRAGMENTS if asked else FRAGMENTS | BACKCHANNELS
     if not state.silences and not state.heard and state.expect is Expect.OPEN:
         ignored = ignored | HAILS
     return not set(words) <= ignored
+
+
+def _says_nothing(text: str) -> bool:
+    return set(text.split()) <= FRAGMENTS
 
 
 def speech_started(state: State, event: SpeechStarted) -> Step:
@@ -166,6 +180,7 @@ def _guess(state: State) -> Step:
     if (
         text in state.guesses
         or len(state.guesses) >= MOST_GUESSES
+        or state.wait >= GUESS_SECONDS
         or state.tool
         or (state.lines and not state.goodbye and not is_turn(state, state.words))
     ):
@@ -188,6 +203,7 @@ def final(state: State, event: FinalHeard) -> Step:
     if machines.is_echo(text, state.own):
         return _no_turn(replace(done, echoes=state.echoes + 1), event.at)
     covers = state.paused or (bool(state.waiting) and not state.must_say)
+    covers |= state.lines > 0 and bool(text) and _says_nothing(text)
     if covers and not state.goodbye and not is_turn(state, text):
         return _no_turn(done, event.at)
     if not text and voiced < UNCLEAR_VOICE_SECONDS:
@@ -245,10 +261,12 @@ def say_waiting(state: State, at: float) -> Step:
 def speak(state: State, sentences: tuple[Sentence, ...], at: float) -> Step:
     """Give a line to the mouth."""
     words = machines.plain(" ".join(sentence.text for sentence in sentences))
+    before = sum(len(sentence.text.split()) for sentence in sentences[:-1])
     spoken = replace(
         state,
         lines=state.lines + 1,
         lines_since=at,
+        asks_at=at + before / WORDS_PER_SECOND,
         own=(*state.own, words)[-OWN_LINES:],
         heard_out=None,
         quiet_since=None,
@@ -299,14 +317,15 @@ def _end_turn(state: State, at: float, rule: str) -> Step:
 
 
 def was_noise(state: State, at: float) -> Step | None:
-    """Let a held line go on, or a waiting one begin, when no word came of the voice."""
-    if state.words or not (state.paused or state.waiting):
+    """Let a held line go on, or a waiting one begin, when no word came that says anything."""
+    if not _says_nothing(state.words) or not (state.paused or state.waiting):
         return None
     since = state.paused_at if state.paused else state.voice_since
     if since is None:
         return say_waiting(state, at)
     stopped = not state.speaking and at - state.last_voiced >= BLIP_SECONDS
-    if not stopped and at - since < BARGE_IN_DECISION_SECONDS:
+    patience = NOT_DONE_SECONDS if _too_soon(state, since) else BARGE_IN_DECISION_SECONDS
+    if not stopped and at - since < patience:
         return None
     calm = replace(state, paused=False, goes_on=False)
     if state.paused:

@@ -13,8 +13,11 @@ SILENCE_SECONDS: Final = 6.0
 """Both sides quiet for this long: the caller is prompted. People take 2–4 s to find words."""
 SILENCE_DETAILS_SECONDS: Final = 9.0
 """The same while they look for details: a date, a number, somebody to ask."""
-BARGE_IN_DECISION_SECONDS: Final = 0.7
-"""A paused line goes on when no word was recognised for this long: it was noise."""
+BARGE_IN_DECISION_SECONDS: Final = 1.0
+"""A paused line goes on when no word that says anything was recognised for this long: it was
+noise. A slow speaker's first words come 0.8 s after their voice (seen in the bench)."""
+NOT_DONE_SECONDS: Final = 1.6
+"""The same for a voice that can't be a reaction to the line: whoever it is was not done."""
 BLIP_SECONDS: Final = 0.3
 """It goes on sooner where the voice stopped this long ago without a word: a cough."""
 REACTION_SECONDS: Final = 0.45
@@ -45,6 +48,10 @@ PHONE_DIGITS: Final = 10
 """Digits of a North American number (NANP)."""
 MOST_GUESSES: Final = 3
 """Endings of one turn that are thought through ahead: one costs 15–30 ms of CPU."""
+GUESS_SECONDS: Final = 1.0
+"""A pause that may last this long is not the end, or so late one that a guess saves nothing."""
+WORDS_PER_SECOND: Final = 2.7
+"""How fast our voice speaks; measured over four lines of 9 to 22 words: 2.5 to 2.9."""
 OWN_LINES: Final = 3
 """Our last lines that are remembered, to know our own words when they come back."""
 
@@ -64,6 +71,8 @@ class State:
     lines_since: float = 0.0
     paused: bool = False
     paused_at: float = 0.0
+    asks_at: float = 0.0
+    """When the last sentence of our line, which holds its question, begins, by our own count."""
     waiting: tuple[Sentence, ...] = ()
     """A line that was made while the caller spoke; said when they stop."""
     must_say: bool = False

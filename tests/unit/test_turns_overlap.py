@@ -33,8 +33,57 @@ def test_uh_huh_over_our_line_lets_it_go_on() -> None:
     table.after(0.2)
     assert table.words("uh huh") == []
     table.stops(wait=0.2)
+    assert names(table.after(0.36)) == ["Note", "EndTurn", "Resume"]
+    assert table.final("uh huh") == []
+
+
+def test_words_of_the_room_do_not_take_the_turn() -> None:
+    table = answered()
+    table.reply()
+    table.line_begins()
+    table.after(1.0)
+    assert table.speaks() == [turns.Pause()]
+    assert table.words("the") == table.words("the i do") == []
+    assert names(table.after(1.1)) == ["Resume"]
+    table.stops()
+    table.after(0.5)
+    assert table.final("the i do") == []
+
+
+def test_a_slow_speaker_s_first_words_are_waited_for() -> None:
+    table = answered()
+    table.reply()
+    table.line_begins()
+    table.after(1.0)
+    table.speaks()
+    assert table.after(0.9) == []
+    assert names(table.words("thank you")) == ["Drop", "Note"]
+
+
+def test_who_was_not_done_is_waited_for_even_longer() -> None:
+    table = answered()
+    table.says("i'd like to order")
+    table.reply()
+    table.line_begins()
+    assert table.speaks() == [turns.Pause()]
+    assert table.after(1.5) == []
+
+
+def test_okay_before_the_question_was_heard_is_no_answer_to_it() -> None:
+    question = Sentence(SentenceKind.PHRASE, "test", "Is that right?")
+    line = (Sentence(SentenceKind.PHRASE, "test", "I can text you our ordering link."), question)
+    table = answered()
+    table.reply(expect=Expect.YES_NO, says=line)
+    table.line_begins()
+    table.after(0.7)
+    table.speaks()
+    assert table.words("okay") == []
+    table.stops(wait=0.2)
     table.after(0.3)
-    assert table.final("uh huh") == [turns.Resume()]
+    assert table.final("okay") == [turns.Resume()]
+    table.after(3.0)
+    table.speaks()
+    assert names(table.words("okay")) == ["Drop", "Note"]
 
 
 def test_yeah_over_a_yes_no_question_is_the_answer() -> None:
