@@ -8,21 +8,36 @@ or fails, the heads' reading stands and the turn carries the fault's code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.events import Expect, Move
-from agent.mind.embedder import LOAD_SECONDS
+from agent.mind.decision import ASKS
+from agent.mind.embedder import LOAD_SECONDS, plain
 from agent.mind.grammar import grammar, labels, read
 from agent.mind.language_model import LanguageModel
-from agent.mind.moves import SURE, UNSURE, MoveName, Understanding
+from agent.mind.moves import SURE, UNSURE, MoveName, SlotName, Understanding
 from agent.restaurant import Restaurant
 
 DECIDES: Final = "pickup.decides"
 """GGUF key of a model made for Pickup: after which questions (`Expect`, comma separated) it
 decides by default. A model without the key decides all turns the heads are unsure of."""
+
+PROMPT: Final = "pickup.prompt"
+"""GGUF key of a model made for Pickup: which form of prompt it was taught."""
+
+SHORT: Final = "short"
+"""The only such form there is; a model without the key is told everything."""
+
+SHORT_FACTS: Final = 4
+SHORT_LEAST: Final = 2
+SHORT_RATE: Final = 0.025
+"""So many facts are told at most and at least; those between only from these odds."""
+
+SHORT_WAYS: Final = 3
+SAID_WORDS: Final = 16
 
 CHOSEN: Final = 0.75
 """Score of a move that the model chose: acted on, as the heads' sure ones are."""
@@ -83,12 +98,14 @@ class Question:
         expect: What the agent's last line asked for.
         said: The agent's last line; empty if there was none.
         odds: The heads' probability per label; of facts, the matcher's, as ``answer:ID``.
+        read: What the heads make of it.
     """
 
     words: str
     expect: Expect
     said: str = ""
     odds: Mapping[str, float] | None = None
+    read: Sequence[Move] = ()
 
 
 class SecondOpinion:
@@ -99,7 +116,8 @@ class SecondOpinion:
         self._model = LanguageModel(model)
         self._within = within
         self._system = ""
-        self._facts: tuple[str, ...] = ()
+        self._asked: dict[str, tuple[str, ...]] = {}
+        self._short = False
         self._decides: frozenset[str] | None = None
 
     async def start(self, restaurant: Restaurant) -> None:
@@ -111,6 +129,7 @@ class SecondOpinion:
         await self._model.start()
         named = self._model.metadata.get(DECIDES)
         self._decides = None if named is None else frozenset(filter(None, named.split(",")))
+        self._short = self._model.metadata.get(PROMPT) == SHORT
         await self.use(restaurant)
 
     async def use(self, restaurant: Restaurant) -> None:
@@ -119,8 +138,8 @@ class SecondOpinion:
         Raises:
             MindError: The model failed, or the facts are too many for it.
         """
-        self._facts = tuple(fact.id for fact in restaurant.facts)
-        self._system = system_part(restaurant)
+        self._asked = {fact.id: tuple(fact.asked) for fact in restaurant.facts}
+        self._system = "" if self._short else system_part(restaurant)
         # Read once now, so that no caller waits for it.
         await self.decide(Question("hello", Expect.OPEN), within=LOAD_SECONDS)
 
@@ -132,10 +151,7 @@ class SecondOpinion:
         """Return whether the model is to decide this turn: the heads are unsure of it."""
         if self._decides is not None and expect not in self._decides:
             return False
-        return any(
-            move.score < SURE or move.name in (MoveName.UNCLEAR, MoveName.UNKNOWN)
-            for move in understood.moves
-        )
+        return needs_a_second_look(understood.moves)
 
     async def decide(self, question: Question, *, within: float | None = None) -> Understanding:
         """Return the model's reading of a turn.
@@ -143,15 +159,25 @@ class SecondOpinion:
         Raises:
             MindError: The model is late, failed or hangs.
         """
+        facts = tuple(self._asked)
         answer = await self._model.complete(
             self._system,
-            user_part(question),
-            grammar(question.words, self._facts, question.expect),
+            short_part(question, self._asked) if self._short else user_part(question),
+            grammar(question.words, facts, question.expect),
             within=self._within if within is None else within,
         )
-        moves, slots = read(answer, self._facts, question.expect)
+        moves, slots = read(answer, facts, question.expect)
+        if question.expect is Expect.DETAILS and any(m.name == MoveName.GIVES for m in moves):
+            slots[SlotName.DETAILS] = question.words
         odds = question.odds or {}
         return Understanding(tuple(_scored(move, odds) for move in moves), slots, by="model")
+
+
+def needs_a_second_look(moves: Iterable[Move]) -> bool:
+    """Return whether the heads are unsure of what they read, or found nothing."""
+    return any(
+        move.score < SURE or move.name in (MoveName.UNCLEAR, MoveName.UNKNOWN) for move in moves
+    )
 
 
 def _scored(move: Move, odds: Mapping[str, float]) -> Move:
@@ -188,7 +214,8 @@ unknown"""
 
 def user_part(question: Question) -> str:
     """Return the part of the prompt that is this turn's."""
-    likely = sorted((question.odds or {}).items(), key=lambda pair: (-pair[1], pair[0]))
+    odds = {label: rate for label, rate in (question.odds or {}).items() if label != ASKS}
+    likely = sorted(odds.items(), key=lambda pair: (-pair[1], pair[0]))
     guess = ", ".join(f"{label} {odds:.2f}" for label, odds in _front(likely))
     lines = [f"The agent asked for: {ASKED[question.expect]}."]
     if question.said:
@@ -197,6 +224,38 @@ def user_part(question: Question) -> str:
         lines.append(f"A first guess: {guess}")
     lines.append(f"caller: {question.words}")
     return "\n".join(lines)
+
+
+def short_part(question: Question, asked: Mapping[str, Sequence[str]]) -> str:
+    """Return the whole prompt for a model that was taught the labels: `SHORT`.
+
+    Everything is lower case, odds are in steps of five per cent. Of the restaurant's facts
+    only the likeliest are told, because so small a model reads only so much.
+
+    Args:
+        question: The turn.
+        asked: By fact id, how it is asked for.
+    """
+    odds = question.odds or {}
+    likely = sorted(odds.items(), key=lambda pair: (-pair[1], pair[0]))
+    facts = [pair for pair in likely if pair[0].startswith(f"{MoveName.ANSWER}:")]
+    moves = [pair for pair in likely if not pair[0].startswith(f"{MoveName.ANSWER}:")]
+    lines = [f"asked {question.expect}"]
+    if question.said:
+        lines.append("said " + " ".join(plain(question.said).split()[-SAID_WORDS:]))
+    lines.append("read " + ", ".join(_rated(str(move), move.score) for move in question.read))
+    lines.append("guess " + ", ".join(_rated(*pair) for pair in moves[:3]))
+    for place, (label, rate) in enumerate(facts[:SHORT_FACTS]):
+        if place >= SHORT_LEAST and rate < SHORT_RATE:
+            break
+        ways = asked[label.partition(":")[2]][:SHORT_WAYS]
+        lines.append(f"{_rated(label, rate)} {', '.join(plain(way) for way in ways)}")
+    lines.append(f"caller {question.words}")
+    return "\n".join(lines)
+
+
+def _rated(label: str, rate: float) -> str:
+    return f"{label} {5 * round(20 * rate)}"
 
 
 def _front(likely: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

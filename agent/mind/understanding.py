@@ -24,7 +24,7 @@ from agent.events import Expect, Move
 from agent.mind import rules
 from agent.mind.clauses import LEAST, clauses
 from agent.mind.decide import Question, SecondOpinion
-from agent.mind.decision import ASKS, MANNERS, MOST_MOVES, Decider, Unit
+from agent.mind.decision import MANNERS, MOST_MOVES, Decider, Unit
 from agent.mind.embedder import LOAD_SECONDS, Embedder, Embedding, plain
 from agent.mind.heads import QUESTION, FactBank, Heads, load_heads
 from agent.mind.moves import SURE, MoveName, SlotName, Understanding
@@ -229,7 +229,8 @@ class Mind:
             return understood
         odds = self._odds(self.heads, whole, embedded[0])
         try:
-            decided = await self.second.decide(Question(words, expect, said, odds))
+            question = Question(words, expect, said, odds, understood.moves)
+            decided = await self.second.decide(question)
         except MindError as error:
             log.error("the language model failed, the heads decide", reason=str(error))
             return replace(understood, fault=error.code)
@@ -257,7 +258,6 @@ class Mind:
     def _odds(self, heads: Heads, whole: Unit, one: Embedding) -> dict[str, float]:
         """Return the heads' odds by label; facts, as ``answer:ID``, by the matcher's."""
         odds = dict(zip(heads.moves, map(float, whole.odds), strict=True))
-        odds.pop(ASKS, None)
         if self._asked is not None:
             facts = heads.fact_odds(one, whole.words, self._asked)
             named = zip(self._asked.names, map(float, facts), strict=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.errors import MindError
 from agent.events import Expect, Move
-from agent.mind.decide import Question, SecondOpinion, system_part, user_part
+from agent.mind.decide import Question, SecondOpinion, short_part, system_part, user_part
 from agent.mind.embedder import plain
 from agent.mind.grammar import SLOTS, grammar, labels, read
 from agent.mind.moves import SURE, MoveName, Understanding
@@ -57,7 +57,7 @@ def test_the_system_part_is_the_same_for_every_turn() -> None:
 
 
 def test_a_turns_part_tells_what_was_asked_and_the_first_guess() -> None:
-    odds = {"order": 0.4, "answer:hours": 0.3, "spam": 0.001}
+    odds = {"asks": 0.9, "order": 0.4, "answer:hours": 0.3, "spam": 0.001}
     part = user_part(Question("yeah sure", Expect.MORE, "Anything else?", odds))
     assert part.splitlines() == [
         "The agent asked for: whether there is anything else.",
@@ -65,6 +65,30 @@ def test_a_turns_part_tells_what_was_asked_and_the_first_guess() -> None:
         "A first guess: order 0.40, answer:hours 0.30",
         "caller: yeah sure",
     ]
+
+
+def test_a_model_made_for_this_is_told_the_same_in_short() -> None:
+    odds = {"asks": 0.81, "order": 0.42, "spam": 0.0, "answer:hours": 0.62, "answer:parking": 0.01}
+    read = [Move(MoveName.ANSWER, "hours", 0.5), Move(MoveName.ORDER, score=0.8)]
+    part = short_part(
+        Question("when can i get food", Expect.MORE, "Anything else?", odds, read),
+        {"hours": ("When do you open?", "are you open", "hours", "one more"), "parking": ("park",)},
+    )
+    assert part.splitlines() == [
+        "asked more",
+        "said anything else",
+        "read answer:hours 50, order 80",
+        "guess asks 80, order 40, spam 0",
+        "answer:hours 60 when do you open, are you open, hours",
+        "answer:parking 0 park",
+        "caller when can i get food",
+    ]
+
+
+def test_of_many_facts_only_the_likely_ones_are_told_in_short() -> None:
+    odds = {f"answer:fact{n}": 0.5 / 10**n for n in range(6)}
+    part = short_part(Question("x", Expect.OPEN, odds=odds), {f"fact{n}": ("y",) for n in range(6)})
+    assert part.count("\nanswer:") == 2
 
 
 @settings(max_examples=15, deadline=None)
