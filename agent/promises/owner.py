@@ -7,11 +7,16 @@ text therefore loses nothing, and is noted in the same list, never by another te
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from agent.events import personal
-from agent.promises.files import append_line, read_lines
+from agent.promises.files import append_line, change_lines, read_lines
+
+FORGOTTEN: Final = "(forgotten, past its time)"
+"""Stands where a note's words were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,23 @@ class OwnersList:
             for row in read_lines(self.path)
         }
         return list(notes.values())
+
+    def forget(self, words_before: float, lines_before: float, kept: Container[str]) -> int:
+        """Take the words out of old notes, and older ones off the list; return how many.
+
+        Args:
+            words_before: Unix time; words older than that go.
+            lines_before: Lines older than that go.
+            kept: Ids of promises whose notes stay as they are.
+
+        Raises:
+            OSError: it can't be read or written; then it is as it was.
+        """
+
+        def aged(row: dict[str, Any]) -> dict[str, Any] | None:
+            at = float(row.get("time", 0.0))
+            if str(row.get("promise", "")) in kept or at >= max(words_before, lines_before):
+                return row
+            return None if at < lines_before else row | {"text": FORGOTTEN}
+
+        return change_lines(self.path, aged)

@@ -20,6 +20,7 @@ from agent.evidence.bundle import bundle_folders, read_card
 from agent.evidence.forget import MARK, forget_person
 from agent.evidence.recorder import CALL_FILE
 from agent.promises.ledger import Ledger
+from agent.promises.owner import OwnersList
 from agent.review.reviewer import read_review
 from agent.review.schema import HISTORY_FILE, REVIEW_FILE
 from agent.settings import Retention, Settings
@@ -47,7 +48,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A bundle that is of an age, what becomes of it, and why."""
+    """A bundle (or the owner's list) that is of an age, what becomes of it, and why."""
 
     folder: Path
     fate: Fate
@@ -109,6 +110,8 @@ def _unseen_flags(folder: Path) -> tuple[str, ...]:
 def carry_out(settings: Settings, now: datetime) -> Iterator[Due]:
     """Redact and delete what is due; yields each as it is done, and what is held.
 
+    The owner's list is seen to last: it is changed, or not at all.
+
     One that can't be is told in the log and yielded as held; the others go on.
     """
     for found in due(settings, now):
@@ -124,6 +127,28 @@ def carry_out(settings: Settings, now: datetime) -> Iterator[Due]:
         if found.fate is not Fate.HOLD:
             log.info("A call is past its time.", call=found.folder.name, fate=str(found.fate))
         yield found
+    yield from _owners_list(settings, now)
+
+
+def _owners_list(settings: Settings, now: datetime) -> Iterator[Due]:
+    """Let the owner's list forget what it would of calls of that age."""
+    rule, notes = settings.retention, OwnersList(settings.home)
+
+    def before(days: int) -> float:
+        return (now - timedelta(days=days)).timestamp() if days else 0.0
+
+    try:
+        many = notes.forget(
+            before(rule.redact_after_days),
+            before(rule.delete_after_days),
+            set(Ledger(settings).open_ids()),
+        )
+    except OSError as error:
+        log.error("The owner's list can't let go.", error=str(error))
+        yield Due(notes.path, Fate.HOLD, str(error))
+        return
+    if many:
+        yield Due(notes.path, Fate.REDACT, f"{many} notes past their time")
 
 
 def _delete(folder: Path) -> None:

@@ -27,6 +27,7 @@ from agent.evidence import Recorder, read_bundle
 from agent.evidence.forget import forget_person
 from agent.evidence.machine import started_card
 from agent.promises.ledger import Ledger
+from agent.promises.owner import FORGOTTEN, OwnersList
 from agent.review.reviewer import read_review, review_call
 from agent.service.retention import OTHERS, Fate, carry_out, due, looked_at
 from agent.settings import CHECKOUT, Settings, load_settings
@@ -101,7 +102,8 @@ async def test_after_a_while_the_person_is_gone_and_the_call_is_still_there(
     looked_at(folder, NOW)
     before = read_bundle(folder)
     assert all(word in everything(folder) for word in PERSONAL if word != "Kowalski's")
-    assert [one.fate for one in carry_out(settings, NOW)] == [Fate.REDACT]
+    done = [one.folder.name for one in carry_out(settings, NOW) if one.fate is Fate.REDACT]
+    assert done == [folder.name, "messages.jsonl"]
     left = everything(folder)
     assert not [word for word in PERSONAL if word in left]
     assert not list(folder.glob("*.wav"))
@@ -190,3 +192,24 @@ def test_a_dry_run_tells_and_changes_nothing(settings: Settings) -> None:
     assert "delete" in CliRunner().invoke(app, ["retention"]).stdout
     assert not folder.exists()
     assert "No call is past its time" in CliRunner().invoke(app, ["retention"]).stdout
+
+
+def test_the_owners_list_forgets_words_then_lines(settings: Settings) -> None:
+    notes = OwnersList(settings.home)
+    for days in (400, 100, 3):
+        notes.add(f"p{days}", (NOW - timedelta(days=days)).timestamp(), f"Wanda, {days} days ago")
+    done = list(carry_out(settings, NOW))
+    assert [(note.promise, note.text) for note in notes.read()] == [
+        ("p100", FORGOTTEN),
+        ("p3", "Wanda, 3 days ago"),
+    ]
+    assert [(one.folder.name, one.fate) for one in done] == [("messages.jsonl", Fate.REDACT)]
+    assert list(carry_out(settings, NOW)) == []
+
+
+def test_a_note_added_after_the_list_was_changed_is_not_lost(settings: Settings) -> None:
+    notes = OwnersList(settings.home)
+    notes.add("old", (NOW - timedelta(days=400)).timestamp(), "gone")
+    notes.forget(0.0, NOW.timestamp(), {"kept"})
+    notes.add("new", NOW.timestamp(), "here")
+    assert [note.promise for note in notes.read()] == ["new"]
