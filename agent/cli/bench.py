@@ -9,8 +9,10 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -20,8 +22,10 @@ from agent import __version__
 from agent.cli import views
 from agent.cli.call import Reporter
 from agent.cli.stack import step_printer
+from agent.evaluate.audio_bench import run_in_audio_time
 from agent.evaluate.bench import Figures, figures, suite, turn_figures
 from agent.evaluate.calls import Outcome, run_plans
+from agent.evaluate.engines import Engines
 from agent.evaluate.soak import Sample, leaks, sample, soak_plans
 from agent.evidence.picture import draw_latencies
 from agent.service.logs import configure_logs
@@ -68,6 +72,14 @@ def bench(
     calls: Annotated[int, typer.Option(min=0, help="Calls, one at a time.")] = 16,
     many: Annotated[str, typer.Option(help="Further runs: calls at once.")] = "2,4,8",
     plain: Annotated[int, typer.Option(help="Calls of the plain pipeline; 0: leave out.")] = 8,
+    audio: Annotated[
+        bool,
+        typer.Option(
+            "--audio",
+            help="In audio time, without a telephone network: what turn-taking decides, the same "
+            "on any machine. Only --calls counts beside it; writes build/bench/turns.json.",
+        ),
+    ] = False,
     results: Annotated[
         str, typer.Option(help="Name of the file in build/bench that is written.")
     ] = "calls.json",
@@ -85,7 +97,11 @@ def bench(
     crowds = [int(number) for number in many.split(",") if number.strip()]
     load = round(os.getloadavg()[0], 2)
     console = Console(width=WIDTH)
-    rows = asyncio.run(_bench(settings, console, calls, crowds, plain))
+    if audio:
+        results, plain = "turns.json", 0
+        rows = asyncio.run(_audio_bench(settings, console, calls))
+    else:
+        rows = asyncio.run(_bench(settings, console, calls, crowds, plain))
     conditions = {
         "cores": os.cpu_count(),
         "load_before": load,
@@ -123,6 +139,17 @@ async def _bench(
         async with Stack(settings, carrier=True, plain=True, on_step=step_printer(console)):
             rows.append(await _run(settings, console, "plain, alone", 1, plain))
     return rows
+
+
+async def _audio_bench(settings: Settings, console: Console, calls: int) -> list[Row]:
+    folder = settings.home / "audio"
+    async with Engines(settings, settings.restaurant, settings.phrases) as engines:
+        zone = ZoneInfo(engines.parts.restaurant.time_zone)
+        reporter = Reporter(console, many=True)
+        outcomes = await run_in_audio_time(
+            engines, suite(calls), datetime.now(zone), folder, reporter.done
+        )
+    return [Row("in audio time", 1, outcomes)]
 
 
 async def _run(settings: Settings, console: Console, name: str, at_once: int, count: int) -> Row:

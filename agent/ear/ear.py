@@ -216,6 +216,7 @@ class Ear:
             rest = self._waiting(turn)
             heard = await self._recogniser.run(lambda: turn.finish(rest))
             words = tuple(turn.in_call_time(word, self._clock) for word in heard)
+            self._endpoint.spoke(words)
             return FinalHeard(
                 at=at,
                 text=" ".join(word.text for word in words),

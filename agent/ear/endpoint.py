@@ -7,6 +7,7 @@ of the policy stands in this file, with its unit and its reason.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -39,7 +40,7 @@ from agent.ear.endings import (
     YES,
 )
 from agent.ear.grammar import DIGITS, NUMBER_BEGUN, REPEATS, is_whole_number, spoken_digits
-from agent.events import Expect
+from agent.events import Expect, Word
 
 # ── the numbers: seconds after the last voiced sample ───────────────────────────────────
 
@@ -98,6 +99,13 @@ OPEN_PATIENCE: Final = 0.3
 FLUENT_SHARE: Final = 0.5
 """… by this share of what it takes to outlast the pauses: one in mid-number need not be outlasted
 after everything. In a turn in which the caller has already stopped once, all of it."""
+
+PACE: Final = 11.0
+"""Letters a second of those who speak at their ease, pauses between words left out."""
+PACE_LETTERS: Final = 15
+"""So many letters tell a caller's pace."""
+MOST_STRETCH: Final = 1.4
+"""Who speaks slower pauses as much longer at a comma, up to this."""
 
 
 class Patience(NamedTuple):
@@ -278,6 +286,19 @@ class Endpointing:
         }
         self._rule = ""
         self._halting = False
+        self._letters = 0
+        self._seconds = 0.0
+
+    def spoke(self, words: Sequence[Word]) -> None:
+        """Learn how fast the caller speaks from a turn's final ``words``."""
+        self._letters += sum(len(word.text) for word in words)
+        self._seconds += sum(word.end - word.start for word in words)
+
+    @property
+    def _stretch(self) -> float:
+        if self._letters < PACE_LETTERS or not self._seconds:
+            return 1.0
+        return min(MOST_STRETCH, max(1.0, PACE * self._seconds / self._letters))
 
     def turn(self) -> None:
         """A new turn of the caller begins."""
@@ -294,6 +315,8 @@ class Endpointing:
         """Return `patience` for this caller."""
         wait, rule = patience(text, expect, said)
         self._rule = rule
+        if BARE <= wait < NAME:
+            wait = round(wait * self._stretch, 3)
         closed = rule in CLOSED
         longest = max(self._pauses[closed], default=0.0) + NOTICED
         if not self._pauses[closed] or longest <= wait or wait <= SHORT:
@@ -314,6 +337,9 @@ class FixedSilence:
     def __init__(self, seconds: float) -> None:
         """Wait ``seconds`` whatever was said."""
         self._seconds = seconds
+
+    def spoke(self, words: Sequence[Word]) -> None:
+        """Learn nothing."""
 
     def turn(self) -> None:
         """Nothing changes."""

@@ -147,9 +147,15 @@ class AudioLeg:
 class AudioCaller(Live):
     """A caller on such a line."""
 
-    def __init__(self, call: ServedCall, info: CallInfo, engines: Engines) -> None:
-        """Dial; the ``engines`` serve the call."""
-        super().__init__(LineSound())
+    def __init__(
+        self,
+        call: ServedCall,
+        info: CallInfo,
+        engines: Engines,
+        background: NDArray[np.int16] | None = None,
+    ) -> None:
+        """Dial; the ``engines`` serve the call. ``background`` as in `LineSound`."""
+        super().__init__(LineSound(background))
         self.call = call
         self._work = Work()
         self._now = 0.0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.evaluate.line import Line, LiveCaller
+from agent.evaluate.line import Staff
 from agent.evaluate.line_sound import SLOT_SECONDS, Slot
+from agent.evaluate.live import Live
 from agent.evaluate.script import Plan
 from agent.evidence.measures import EarMeasures, measure_ear
 from agent.evidence.wav import write_wav
@@ -167,12 +168,26 @@ class CallResult:
     asides: tuple[int, ...] = ()
 
 
+class Places(Protocol):
+    """Where calls are placed: `agent.evaluate.line.Line`, or a line in audio time."""
+
+    async def place(
+        self,
+        caller_id: str,
+        *,
+        staff: Staff = "no-answer",
+        withheld: bool = False,
+        background: NDArray[np.int16] | None = None,
+    ) -> Live:
+        """Dial the restaurant."""
+
+
 class ScriptedCaller:
     """Plays one plan on the line."""
 
     def __init__(
         self,
-        line: Line,
+        line: Places,
         plan: Plan,
         caller: str,
         wav: Path,
@@ -216,7 +231,7 @@ class ScriptedCaller:
             missed = round((live.now - first) / SLOT_SECONDS) - slots
         return self._result(live, reason, max(0, missed))
 
-    def _step(self, state: Listening, live: LiveCaller, slot: Slot) -> tuple[Listening, Act | None]:
+    def _step(self, state: Listening, live: Live, slot: Slot) -> tuple[Listening, Act | None]:
         return step(
             state,
             self._plan,
@@ -225,7 +240,7 @@ class ScriptedCaller:
             speaking=live.speaking,
         )
 
-    async def _do(self, live: LiveCaller, act: Act) -> str:
+    async def _do(self, live: Live, act: Act) -> str:
         match act:
             case Say(turn=turn):
                 clip = self._plan.turns[turn].clip
@@ -240,11 +255,11 @@ class ScriptedCaller:
                     return reason
         return ""
 
-    def _asides(self, live: LiveCaller) -> tuple[int, ...]:
+    def _asides(self, live: Live) -> tuple[int, ...]:
         spoken = [planned.turn for planned in self._plan.turns if planned.clip is not None]
         return tuple(at for at, turn in enumerate(spoken[: len(live.spoken)]) if turn.aside)
 
-    def _result(self, live: LiveCaller, reason: str, missed: int) -> CallResult:
+    def _result(self, live: Live, reason: str, missed: int) -> CallResult:
         sound = live.recording()
         self._wav.parent.mkdir(parents=True, exist_ok=True)
         write_wav(self._wav, sound)

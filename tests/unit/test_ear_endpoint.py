@@ -20,7 +20,7 @@ from agent.ear.endpoint import (
     Endpointing,
     patience,
 )
-from agent.events import Expect
+from agent.events import Expect, Word
 
 NUMBER = "three one six five five five zero one two three"
 
@@ -186,6 +186,19 @@ def test_who_goes_on_after_whole_sentences_gets_a_little_more_after_them() -> No
     endpoint = Endpointing()
     heard_on(endpoint, "i'd like to place an order please", Expect.OPEN, 0.4)
     assert COMPLETE < endpoint.patience("do you have parking", Expect.OPEN).wait < 0.4
+
+
+def test_who_speaks_slowly_gets_more_at_a_comma() -> None:
+    slow, brisk = Endpointing(), Endpointing()
+    for endpoint, seconds in ((slow, 2.35), (brisk, 1.6)):
+        words = ["do", "you", "have", "vegan", "options"]
+        spans = [(seconds * at / 5, seconds * (at + 1) / 5) for at in range(len(words))]
+        endpoint.spoke([Word(w, a, b, 1.0) for w, (a, b) in zip(words, spans, strict=True)])
+    for text in ("no thanks", "okay"):
+        plain = patience(text, Expect.MORE).wait
+        assert brisk.patience(text, Expect.MORE).wait == plain
+        assert slow.patience(text, Expect.MORE).wait > 1.1 * plain
+    assert slow.patience("is there parking", Expect.MORE).wait == COMPLETE
 
 
 def test_what_lies_between_two_turns_teaches_nothing() -> None:
