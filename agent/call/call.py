@@ -95,7 +95,11 @@ class Call:
         self._player: Player | None = None
         self._line = 0
         self._ear_lock = asyncio.Lock()
+        self._frames: asyncio.Queue[tuple[bytes, float] | None] = asyncio.Queue()
+        self._arrived = 0.0
+        """When the last frame came, by the clock."""
         self._heard_until = 0.0
+        """The end of the sound that the ear has heard, in audio time."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: tuple[str, str] | None = None
 
@@ -236,20 +240,30 @@ class Call:
             emit=self._post,
             on_audio=self._recorder.agent_audio,
         )
-        self._spawn(group, self._hear(media))
+        self._spawn(group, self._receive(media))
+        self._spawn(group, self._hear())
         self._spawn(group, self._keep_time())
         self._spawn(group, self._think())
         self._spawn(group, self._say_lines(self._player))
         self._post(CallAnswered(at=self._leg.clock()))
 
-    async def _hear(self, media: Media) -> None:
+    async def _receive(self, media: Media) -> None:
+        """Take the caller's frames as they come: how late the ear is must not move their time."""
         audio_clock = AudioTime(self._leg.clock())
-        tones = ToneDetector()
         async for frame in media.frames():
-            at = self._heard_until = audio_clock.next_frame(self._leg.clock())
+            self._arrived = self._leg.clock()
+            at = audio_clock.next_frame(self._arrived)
             self._recorder.caller_frame(frame, at)
+            self._frames.put_nowait((frame, at))
+        self._frames.put_nowait(None)
+
+    async def _hear(self) -> None:
+        tones = ToneDetector()
+        while (received := await self._frames.get()) is not None:
+            frame, at = received
             async with self._ear_lock:
                 heard = await self._ear.hear(frame, at)
+            self._heard_until = at
             for event in heard:
                 self._post(event)
             if tone := tones.feed(frame):
@@ -261,7 +275,7 @@ class Call:
         while True:
             await asyncio.sleep(MEDIA_SILENT_SECONDS / 4)
             now = self._leg.clock()
-            if now - self._heard_until > MEDIA_SILENT_SECONDS:
+            if now - self._arrived > MEDIA_SILENT_SECONDS and self._frames.empty():
                 self._post(turns.Tick(now))
 
     async def _final_words(self) -> FinalHeard:

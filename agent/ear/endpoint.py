@@ -48,9 +48,9 @@ SHORT: Final = 0.2
 """Nothing can sensibly follow. Human turns are about 0.2 s apart; the VAD needs 0.1 s of quiet to
 be sure of a stop, and the last word's sound 0.1 s to become a word."""
 
-COMPLETE: Final = 0.23
+COMPLETE: Final = 0.27
 """A whole question or statement. Within one nobody pauses this long, save hesitating, which its
-words betray."""
+words betray; but "live music tonight" has 0.2 s without a sound before its last word."""
 
 POLITE: Final = 0.33
 """A request closed with "please" or "thanks": nearly always over, sometimes amended."""

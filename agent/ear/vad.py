@@ -34,6 +34,10 @@ ONSET_WINDOW: Final = 5
 OFFSET_CHUNKS: Final = 2
 """Quiet chunks in a row that make a stop: 64 ms, on top of Silero's own 64 ms delay."""
 
+GOES_ON: Final = 0.6
+"""Seconds after a stop in which one chunk of speech is a start: who goes on must be noticed before
+the pause counts as the end."""
+
 REFRESH_CHUNKS: Final = 31
 """After 1 s of plain quiet a network without memory takes over. What Silero remembers of an earlier
 sentence makes it deaf: 8 s after one, 7 of 24 short answers of six voices never reached
@@ -250,8 +254,9 @@ class SpeechDetector:
     def _while_quiet(self, probability: float, start: int) -> Started | None:
         self._onset.append((probability >= SPEECH, start))
         voiced = [begin for is_speech, begin in self._onset if is_speech]
-        plain = probability >= SPEECH and 0 < NEAR_ONSET * self._near <= self._levels[-1]
-        if len(voiced) < ONSET_CHUNKS and not plain:
+        goes_on = 0 < self._speech_end > start - GOES_ON * SAMPLE_RATE
+        plain = goes_on or self._levels[-1] >= NEAR_ONSET * self._near
+        if len(voiced) < ONSET_CHUNKS and not (plain and probability >= SPEECH):
             return None
         self.speaking = True
         self._quiet = 0
