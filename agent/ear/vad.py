@@ -66,8 +66,10 @@ NEAR_BEHIND: Final = 0.25
 OVER_ROOM: Final = 2.5
 """So many times (8 dB) the room's usual level is still the room."""
 
-ROOM_STEP: Final = 0.05
-"""How fast the room's level follows, per chunk of 32 ms in which the caller does not speak."""
+ROOM_RISE: Final = 0.05
+ROOM_FALL: Final = 0.003
+"""How fast the room's level follows, per chunk of 32 ms in which the caller does not speak: up in
+0.6 s, down in 10 s, for people pause."""
 
 NEAR_UNKNOWN: Final = 2_800.0
 """RMS (−21 dB of full scale) that a caller who has not spoken yet is taken to reach: telephone
@@ -221,7 +223,8 @@ class SpeechDetector:
             return max(probability, SPEECH)
         highest = max(self._levels) if self.speaking else level
         if not self.speaking and level < NEAR_BEHIND * self._near:
-            self._room += ROOM_STEP * (level - self._room)
+            step = ROOM_RISE if level > self._room else ROOM_FALL
+            self._room += step * (level - self._room)
         share = NEAR_STAY if self.speaking else NEAR_START
         of_room = highest < min(NEAR_BEHIND * self._near, OVER_ROOM * self._room)
         far = highest < share * self._near or of_room
