@@ -186,6 +186,9 @@ class Mind(Section):
     decide_seconds: float = Field(
         0.4, gt=0, description="a language model later than this is not waited for"
     )
+    decide_all: bool = Field(
+        False, description="it decides whatever the heads are unsure of, whatever its file says"
+    )
 
 
 class Review(Section):

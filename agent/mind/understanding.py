@@ -109,7 +109,8 @@ class Mind:
         model = self._settings.models.decide
         if model is None or self.heads is None:
             return
-        second = SecondOpinion(model, within=self._settings.mind.decide_seconds)
+        chosen = self._settings.mind
+        second = SecondOpinion(model, within=chosen.decide_seconds, always=chosen.decide_all)
         try:
             await second.start(self._restaurant)
         except MindError as error:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.errors import MindError
 from agent.events import Expect, Move
-from agent.mind.decide import Question, SecondOpinion, short_part, system_part, user_part
+from agent.mind.decide import DECIDES, Question, SecondOpinion, short_part, system_part, user_part
 from agent.mind.embedder import plain
 from agent.mind.grammar import SLOTS, grammar, labels, read
 from agent.mind.moves import SURE, MoveName, Understanding
@@ -21,6 +21,7 @@ from agent.settings import Mind as MindSettings
 from tests.unit.gguf_models import instruct_model
 
 HIKARI = load_restaurant(CHECKOUT / "evals" / "worlds" / "hikari.toml")
+HOUSE = CHECKOUT / "llm_models" / "house-decide" / "decide.gguf"
 FACTS = [fact.id for fact in HIKARI.facts]
 
 
@@ -72,15 +73,13 @@ def test_a_model_made_for_this_is_told_the_same_in_short() -> None:
     read = [Move(MoveName.ANSWER, "hours", 0.5), Move(MoveName.ORDER, score=0.8)]
     part = short_part(
         Question("when can i get food", Expect.MORE, "Anything else?", odds, read),
-        {"hours": ("When do you open?", "are you open", "hours", "one more"), "parking": ("park",)},
+        {"hours": ("When do you open?", "are you open"), "parking": ("park",)},
     )
     assert part.splitlines() == [
         "asked more",
-        "said anything else",
         "read answer:hours 50, order 80",
         "guess asks 80, order 40, spam 0",
-        "answer:hours 60 when do you open, are you open, hours",
-        "answer:parking 0 park",
+        "answer:hours 60 when do you open",
         "caller when can i get food",
     ]
 
@@ -124,17 +123,16 @@ async def test_a_fact_that_only_the_model_sees_is_asked_back(model_path: Path) -
     await opinion.stop()
 
 
-def mind_asking(model: Path | None, seconds: float = 60) -> Mind:
-    return Mind(
-        Settings(models=Models(decide=model), mind=MindSettings(decide_seconds=seconds)), HIKARI
-    )
+def mind_asking(model: Path, *, always: bool = True) -> Mind:
+    chosen = MindSettings(decide_seconds=60, decide_all=always)
+    return Mind(Settings(models=Models(decide=model), mind=chosen), HIKARI)
 
 
 UNSURE = "the uh well you know the thing with the whatsit for my cousin"
 
 
-async def test_the_model_is_asked_when_the_heads_are_unsure(model_path: Path) -> None:
-    mind = mind_asking(model_path)
+async def test_the_shipped_model_is_asked_when_the_heads_are_unsure() -> None:
+    mind = mind_asking(HOUSE)
     await mind.start()
     assert mind.faults == ()
     asked = await mind.understand(UNSURE, Expect.OPEN)
@@ -145,8 +143,46 @@ async def test_the_model_is_asked_when_the_heads_are_unsure(model_path: Path) ->
     await mind.stop()
 
 
-async def test_a_late_model_leaves_the_heads_and_the_turn_says_so(model_path: Path) -> None:
-    mind = mind_asking(model_path)
+async def test_the_shipped_model_decides_by_default_only_where_its_file_says() -> None:
+    mind = mind_asking(HOUSE, always=False)
+    await mind.start()
+    assert mind.second is not None
+    unsure = await mind.understand(UNSURE, Expect.OPEN)
+    named = mind.second._model.metadata[DECIDES].split(",")
+    assert (unsure.by == "model") == ("open" in named)
+    assert f"`pickup.decides`: {', '.join(named)}." in (HOUSE.parent / "CARD.md").read_text("utf-8")
+    await mind.stop()
+
+
+async def test_the_shipped_model_decides_the_same_every_time() -> None:
+    odds = {"asks": 0.8, "order": 0.5, "answer:hours": 0.7, "answer:parking": 0.1}
+    asked = Question(
+        "i want to order and when do you close", Expect.OPEN, "", odds, [Move("answer", "hours")]
+    )
+    opinion = SecondOpinion(HOUSE, within=60)
+    await opinion.start(HIKARI)
+    first = await opinion.decide(asked)
+    for between in ("hello", "a table for four on friday", "is there parking", "bye"):
+        await opinion.decide(Question(between, Expect.MORE))
+        assert await opinion.decide(asked) == first
+    assert {str(move) for move in first.moves} <= set(labels(FACTS, Expect.OPEN))
+    assert first.by == "model"
+    await opinion.stop()
+
+
+async def test_a_model_stopped_during_a_call_leaves_the_heads() -> None:
+    mind = mind_asking(HOUSE)
+    await mind.start()
+    assert (await mind.understand(UNSURE, Expect.OPEN)).by == "model"
+    assert mind.second is not None
+    await mind.second.stop()
+    after = await mind.understand(UNSURE, Expect.OPEN)
+    assert (after.by, after.fault) == ("heads", "engine.mind")
+    await mind.stop()
+
+
+async def test_a_late_model_leaves_the_heads_and_the_turn_says_so() -> None:
+    mind = mind_asking(HOUSE)
     await mind.start()
     assert mind.second is not None
     mind.second._within = 0.0
@@ -156,7 +192,8 @@ async def test_a_late_model_leaves_the_heads_and_the_turn_says_so(model_path: Pa
 
 
 async def test_a_broken_model_leaves_the_heads_and_the_mind_says_so(tmp_path: Path) -> None:
-    (tmp_path / "half.gguf").write_bytes(b"GGUF")
+    whole = HOUSE.read_bytes()
+    (tmp_path / "half.gguf").write_bytes(whole[: len(whole) // 2])
     mind = mind_asking(tmp_path / "half.gguf")
     await mind.start()
     assert [fault.code for fault in mind.faults] == ["engine.mind"]
@@ -164,8 +201,8 @@ async def test_a_broken_model_leaves_the_heads_and_the_mind_says_so(tmp_path: Pa
     await mind.stop()
 
 
-async def test_other_facts_can_be_decided_at_once(model_path: Path) -> None:
-    mind = mind_asking(model_path)
+async def test_other_facts_can_be_decided_at_once() -> None:
+    mind = mind_asking(HOUSE)
     await mind.start()
     await mind.use(HIKARI.model_copy(update={"facts": ()}))
     assert mind.faults == ()

@@ -99,14 +99,14 @@ def sign_test(a: int, b: int) -> float:
 
 async def compare(model: Path, sets: dict[str, Sequence[Row]], show: bool) -> dict[str, Any]:
     """Return the figures by set and by what had been asked."""
-    settings = Settings(models=Models(decide=model), mind=MindSettings(decide_seconds=SOON))
+    settings = Settings(
+        models=Models(decide=model), mind=MindSettings(decide_seconds=SOON, decide_all=True)
+    )
     mind = Mind(settings, RESTAURANT, deadline=SOON)
     await mind.start()
     if mind.faults or mind.second is None:
         raise mind.faults[0]
     second, mind.second = mind.second, None
-    # Whatever the file says, it is asked about everything that the heads are unsure of.
-    second._decides = None
     words = {w for t in one_need(read_wordings(), Speaker(3), 2) for w in t.text.split()}
     garbler = Garbler(words, 11)
     report: dict[str, Any] = {}

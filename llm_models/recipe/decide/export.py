@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bpe import SPECIAL, Tokenizer
 
 from agent.events import Expect
-from agent.mind.decide import DECIDES, PROMPT, SHORT
+from agent.mind.decide import DECIDES, NOWHERE, PROMPT, SHORT
 
 HEADS: Final = 8
 CONTEXT: Final = 320
@@ -67,7 +67,7 @@ def write(path: Path, weights: dict[str, np.ndarray], tokens: Tokenizer, decides
     writer.add_add_space_prefix(False)
     writer.add_chat_template(CHAT)
     writer.add_string(PROMPT, SHORT)
-    writer.add_string(DECIDES, decides)
+    writer.add_string(DECIDES, decides or NOWHERE)
 
     def put(name: str, weight: np.ndarray) -> None:
         whole = np.ascontiguousarray(weight.astype(np.float32))

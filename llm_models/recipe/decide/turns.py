@@ -66,26 +66,6 @@ RESTAURANTS: Final = 250
 DRAWS: Final = 2
 VOCABULARY: Final = 2048
 
-SAID: Final = {
-    Expect.OPEN: ("How can I help?", "What else can I do for you?", ""),
-    Expect.MORE: ("Anything else?", "You're welcome. Anything else?", ""),
-    Expect.YES_NO: (
-        "I can text you our ordering link. Would you like that?",
-        "I don't have that information. Shall I pass your question on to the owner?",
-        "Did I get that right?",
-        "",
-    ),
-    Expect.NAME: ("What name should I give?", "May I have your name?", ""),
-    Expect.PHONE_NUMBER: ("What number should I text it to?", "What's the best number?", ""),
-    Expect.DETAILS: (
-        "For what day and time, and how many people?",
-        "I'm sorry about that. What happened?",
-        "What would you like me to tell the owner?",
-        "",
-    ),
-}
-"""What the agent may have said before; in some prompts nothing, as in the held-out turns."""
-
 
 def fold_of(line: str) -> int:
     """Return which quarter a line belongs to."""
@@ -222,7 +202,7 @@ class Teacher:
     """Asks one fold's heads about its turns, as `agent.mind.understanding` does."""
 
     def __init__(self, fold: Fold, vectors: Vectors, bank: Bank, seed: str) -> None:
-        """Use these heads; ``seed`` chooses restaurants and what was said before."""
+        """Use these heads; ``seed`` chooses restaurants."""
         self._fold, self._vectors, self._bank = fold, vectors, bank
         self._chance = random.Random(seed)
         self._decider = Decider(fold.heads.moves, fold.heads.thresholds)
@@ -256,9 +236,7 @@ class Teacher:
         place = {names[at]: f"{{{n}}}" for n, at in enumerate(order)}
         odds |= {f"answer:{place[names[at]]}": float(facts[at]) for at in order}
         renamed = [Move(m.name, place[m.fact] if m.fact else "", m.score) for m in read]
-        question = Question(
-            words, turn.expect, self._chance.choice(SAID[turn.expect]), odds, renamed
-        )
+        question = Question(words, turn.expect, odds=odds, read=renamed)
         asked = {place[topic]: texts for topic, texts in restaurant.asked.items()}
         prompt = short_part(question, asked)
         answer = ", ".join(dict.fromkeys(_told(move, place, prompt) for move in moves))
