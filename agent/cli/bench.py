@@ -7,11 +7,12 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Sequence
+import signal
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -43,6 +44,8 @@ WIDTH: Final = 150
 
 PATIENT: Final = {"max_calls": 16, "watchdog_seconds": 20.0}
 """A soak may share the box; a watchdog's kill would hide what is looked for."""
+
+Result = TypeVar("Result")
 
 ROUND: Final = 16
 """Callers of the whole suite: every manner and script."""
@@ -99,9 +102,9 @@ def bench(
     console = Console(width=WIDTH)
     if audio:
         results, plain = "turns.json", 0
-        rows = asyncio.run(_audio_bench(settings, console, calls))
+        rows = _run_until_told(_audio_bench(settings, console, calls))
     else:
-        rows = asyncio.run(_bench(settings, console, calls, crowds, plain))
+        rows = _run_until_told(_bench(settings, console, calls, crowds, plain))
     conditions = {
         "cores": os.cpu_count(),
         "load_before": load,
@@ -139,6 +142,22 @@ async def _bench(
         async with Stack(settings, carrier=True, plain=True, on_step=step_printer(console)):
             rows.append(await _run(settings, console, "plain, alone", 1, plain))
     return rows
+
+
+def _run_until_told(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run ``work``; SIGTERM and SIGINT end it with all that it started stopped, too."""
+
+    async def told() -> Result:
+        task = asyncio.current_task()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(told())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 async def _audio_bench(settings: Settings, console: Console, calls: int) -> list[Row]:
@@ -275,7 +294,7 @@ def soak(
     configure_logs(person=True, level=logging.ERROR)
     settings = loopback_settings(CHECKOUT / "var" / "soak", agent=PATIENT, gate=GATE)
     console = Console()
-    rows, spoken, failed = asyncio.run(_soak(settings, console, turns, concurrency))
+    rows, spoken, failed = _run_until_told(_soak(settings, console, turns, concurrency))
     console.print()
     console.print(soak_table(rows))
     left = leaks(rows[1], rows[-1])
