@@ -47,11 +47,12 @@ CHOSEN: Final = 0.75
 ASKED_BACK: Final = (SURE + UNSURE) / 2
 """Score of a fact that only the model chose: it is asked back before it is said."""
 
-FACT_SUPPORT: Final = 0.65
+FACT_SUPPORT: Final = 0.95
 """The matcher's odds from which a fact that the model chose is said without asking back.
 
-From there the heads alone ask back. At 0.25, which held for an earlier matcher, seven of the
-lures got a wrong fact from the shipped model, half trained (measured)."""
+From about there the heads say it themselves. At 0.65, from where they ask back, the shipped
+model said a wrong fact to 63 of the 728 held-out lures (measured).
+"""
 
 END_SUPPORT: Final = 0.1
 """The heads' odds without which a move that ends the call is not believed."""
