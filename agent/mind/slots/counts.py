@@ -13,7 +13,7 @@ LARGEST: Final = 999
 
 _ADULTS_AND_CHILDREN: Final = frozenset(
     {"adults", "adult", "kids", "kid", "children", "child", "babies", "baby", "toddlers",
-     "toddler", "infant", "infants", "grownups", "teenagers", "grandkids"}
+     "toddler", "infant", "infants", "grownups", "teenagers", "grandkids", "seniors", "little"}
 )  # fmt: skip
 _PEOPLE: Final = frozenset(
     {"people", "persons", "person", "guests", "guest", "heads", "seats", "diners", "party", "pax"}
@@ -86,6 +86,10 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
         before = number_at(words, max(0, words.index("dozen") - 1))
         dozens = before[0] if before and words.index("dozen") else 1
         return Count(12 * dozens, 12 * dozens) if dozens * 12 <= LARGEST else None
+    for index in range(1, len(words)):  # "me and the kids, so four"
+        told = number_at(words, index) if words[index - 1] in ("so", "total") else None
+        if told and words[index + told[1] :][:2] in ([], ["of", "us"], ["people"], ["total"]):
+            return _checked(told[0], told[0])
     companions = _companions(words)
     if companions is not None:
         return companions
@@ -169,9 +173,11 @@ def _companions(words: list[str]) -> Count | None:
     others = [
         value for value, at, used in _numbers(words)
         if _word(words, at + used) in _ADULTS_AND_CHILDREN | _RELATIVES
+        or (words[at + used :][:2] == ["of", "my"] and _word(words, at + used + 2) in _RELATIVES)
         or words[max(0, at - 2) : at] == ["me", "plus"]
     ]  # fmt: skip
-    total = companions + sum(others)
+    parents = 2 * (" my parents" in f" {' '.join(words)}")
+    total = companions + parents + sum(others)
     return _checked(total + 1, total + 1) if total else None
 
 

@@ -8,12 +8,14 @@ from typing import Final
 from agent.mind.slots.words import UNITS, after_correction, number_at, tokens
 
 _LEADS: Final = re.compile(
-    r"\b(?:my name is|my name's|my name|the name is|the name's|name is|name's|name of|name"
+    r"\b(?:(?:the )?name (?:i|we) (?:used|gave)(?: was| is)?"
+    r"|my name is|my name's|my name|the name is|the name's|name is|name's|name of|name"
     r"|calls me|you (?:may|can|could) (?:write|put|note)|(?:just )?(?:write|put)(?: down)?"
     r"|this is|it is|it's|its|i am|i'm|call me|under|for|you can say|that's|that is"
     r"|put it under|make it(?: out to)?|(?:that|it|this)(?:'d| would| will|'ll) be|call it"
     r"|(?:i )?go(?:es)? by|(?:let's|we'll|i'll) (?:go with|say|use)|(?:just )?say|last name(?: is)?"
-    r"|husband's name|wife's name)\b"
+    r"|husband's name|wife's name|down as|which is"
+    r"|(?:for )?my boss)\b"
 )
 _FILLERS: Final = frozenset(
     ["um", "uh", "uhm", "er", "yeah", "yes", "yep", "sure", "okay", "ok", "hi", "hello", "hey",
