@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -13,7 +14,7 @@ LARGEST: Final = 999
 
 _ADULTS_AND_CHILDREN: Final = frozenset(
     {"adults", "adult", "kids", "kid", "children", "child", "babies", "baby", "toddlers",
-     "toddler", "infant", "infants", "grownups", "teenagers", "grandkids", "seniors", "little"}
+     "toddler", "infant", "infants", "grownups", "teenagers", "grandkids", "seniors"}
 )  # fmt: skip
 _PEOPLE: Final = frozenset(
     {"people", "persons", "person", "guests", "guest", "heads", "seats", "diners", "party", "pax"}
@@ -109,8 +110,9 @@ def _count(words: list[str], *, sole: bool) -> Count | None:
         value
         for value, at, used in numbers
         if _word(words, at + used) in _ADULTS_AND_CHILDREN
-        or words[at + used : at + used + 2] == ["of", "us"]
+        or words[at + used : at + used + 2] in (["of", "us"], ["little", "ones"])
     ]
+    mixed += [2] * bool(re.search(r"\bcouple (?:of )?adults\b", spoken))
     mixed += [1 for one, two in pairwise(words) if one == "a" and two in _ADULTS_AND_CHILDREN]
     if len(mixed) > 1:
         return _checked(sum(mixed), sum(mixed))
@@ -163,11 +165,12 @@ def _companions(words: list[str]) -> Count | None:
     """Read "me and my wife", "me plus three", "my wife and i and two kids"."""
     if not {"me", "i", "myself"} & set(words) or not {"and", "plus", "with"} & set(words):
         return None
+    spoken = " ".join(words)
     companions = sum(
         1 for one, two in pairwise(words)
         if one == "my" and two in ("wife", "husband", "partner", "friend", "girlfriend",
                                    "boyfriend", "mom", "dad", "mother", "father", "son",
-                                   "daughter", "brother", "sister", "boss", "neighbor",
+                                   "daughter", "brother", "sister",
                                    "fiance", "fiancee", "cousin", "aunt", "uncle", "grandma")
     )  # fmt: skip
     others = [
@@ -176,7 +179,10 @@ def _companions(words: list[str]) -> Count | None:
         or (words[at + used :][:2] == ["of", "my"] and _word(words, at + used + 2) in _RELATIVES)
         or words[max(0, at - 2) : at] == ["me", "plus"]
     ]  # fmt: skip
-    parents = 2 * (" my parents" in f" {' '.join(words)}")
+    # "me and my parents", not "my parents' anniversary".
+    parents = 2 * bool(
+        re.search(r"\b(?:and|with|me) my parents\b|\bmy parents (?:and|my)\b", spoken)
+    )
     total = companions + parents + sum(others)
     return _checked(total + 1, total + 1) if total else None
 

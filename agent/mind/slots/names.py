@@ -13,8 +13,8 @@ _LEADS: Final = re.compile(
     r"|calls me|you (?:may|can|could) (?:write|put|note)|(?:just )?(?:write|put)(?: down)?"
     r"|this is|it is|it's|its|i am|i'm|call me|under|for|you can say|that's|that is"
     r"|put it under|make it(?: out to)?|(?:that|it|this)(?:'d| would| will|'ll) be|call it"
-    r"|(?:i )?go(?:es)? by|(?:let's|we'll|i'll) (?:go with|say|use)|(?:just )?say|last name(?: is)?"
-    r"|husband's name|wife's name|down as|which is"
+    r"|(?:i )?go(?:es)? by|(?:let's|we'll|i'll) (?:go with|say|use)|(?:just )?say"
+    r"|last name(?: is|'s)?|husband's name|wife's name|down as|knows? me as|which is"
     r"|(?:for )?my boss)\b"
 )
 _FILLERS: Final = frozenset(
