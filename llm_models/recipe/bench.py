@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as `agent` has it, and numpy is first here
 
 import numpy as np
 import soxr
