@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 from channel import Line
-from corpus import ENTER, FRAME, NUMBER, PDFS, Sentence
-from learning import State
+from corpus import ENTER, FRAME, NUMBER, PDFS, Pool, Sentence
+from learning import DEVICE, State
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from phones import BASES, SILENCE
-from pronounce import Dictionary
 
 PRIOR_SHARE: Final = 0.7
 """Power on the prior that is taken off the net's probabilities."""
@@ -26,23 +26,26 @@ WORST: Final = 0.04
 """Share of a voice's sentences that fit their sound worst and are left out: misread ones."""
 
 
-@cache
-def _dictionary() -> Dictionary:
-    return Dictionary()
+Pronunciations = dict[str, list[list[int]]]
+"""Each word's ways to be said, as numbers in ``phones.BASES``."""
 
 
-@cache
-def _sounds_of(word: str) -> list[tuple[int, ...]]:
-    told = _dictionary().sounds(word)
-    if word == "a":
-        told = [("AH",), ("EY",)]
-    return [tuple(NUMBER[name] for name in sounds) for sounds in told[:3]]
+def pronunciations(texts: Iterable[str]) -> Pronunciations:
+    """Return how the words of the texts may be said."""
+    from pronounce import Dictionary  # needs word lists that aligning does not
+
+    dictionary = Dictionary()
+    told = {}
+    for word in sorted({word for text in texts for word in text.split()}):
+        ways = [("AH",), ("EY",)] if word == "a" else dictionary.sounds(word)[:3]
+        told[word] = [[NUMBER[name] for name in way] for way in ways]
+    return told
 
 
 class Graph:
     """All ways to say a text: a node per sound, pauses between words if there are any."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, said: Pronunciations) -> None:
         self.sounds: list[int] = []
         before: list[list[int]] = []
 
@@ -55,7 +58,7 @@ class Graph:
         for word in text.split():
             pause = node(NUMBER[SILENCE], ends)
             starts, ends = [*ends, pause], []
-            for sounds in _sounds_of(word):
+            for sounds in said[word]:
                 here = starts
                 for sound in sounds:
                     here = [node(sound, here)]
@@ -97,41 +100,69 @@ def _pooled() -> torch.Tensor:
     return table
 
 
-def aligned(state: State, sentences: Sequence[Sentence]) -> Iterator[Sentence]:
-    """Yield the sentences with their sounds found, the worst of each voice left out."""
-    pooled = _pooled()
-    prior = state.counts @ pooled
+class _Job(NamedTuple):
+    """A sentence's number, its text, each frame's scores of all sounds, its words' ways."""
+
+    number: int
+    text: str
+    scores: NDArray[np.float32]
+    said: Pronunciations
+
+
+class _Found(NamedTuple):
+    """Where a sentence's sounds are, and how well they fit."""
+
+    number: int
+    sounds: NDArray[np.int64]
+    ends: NDArray[np.float64]
+    score: float
+
+
+def _found(job: _Job) -> _Found:
+    graph = Graph(job.text, job.said)
+    path, score = graph.best(job.scores)
+    nodes = np.array(path)
+    turns = np.flatnonzero(np.append(nodes[1:] != nodes[:-1], True))
+    ends = (turns + 1) * FRAME
+    ends[-1] += 9.0
+    return _Found(job.number, np.array(graph.sounds)[nodes[turns]], ends, score)
+
+
+def _scored(state: State, sentences: Sequence[Sentence], said: Pronunciations) -> Iterator[_Job]:
+    pooled = _pooled().to(DEVICE)
+    prior = state.counts.to(DEVICE) @ pooled
     offset = PRIOR_SHARE * torch.log(prior / prior.sum() + 1e-5)
-    line = Line(0, sentences[:20], state.prior)
-    net = state.net.eval()
-    order = sorted(range(len(sentences)), key=lambda k: len(sentences[k].sound))
-    found: dict[int, tuple[Sentence, float]] = {}
-    for start in range(0, len(order), 24):
-        group = order[start : start + 24]
-        batch = line.clean([sentences[k] for k in group])
+    silence = np.zeros(1, np.int64), np.full(1, 99.0)
+    pool = Pool([Sentence(s.voice, s.text, s.sound, *silence) for s in sentences], DEVICE)
+    line = Line(0, pool, np.zeros((1, 1), np.float32), state.prior.to(DEVICE))
+    net = state.net.to(DEVICE).eval()
+    for group in torch.argsort(pool.long).split(96):
+        x, frames = line.clean(group, int(pool.long[group].max()))
         with torch.no_grad():
-            likely = torch.softmax(net.frames(net.deep(state.input(batch))), -1) @ pooled
-        scores = (torch.log(likely + 1e-7) - offset).numpy()
-        for row, k in enumerate(group):
-            sentence = sentences[k]
-            path, score = Graph(sentence.text).best(scores[row, : int(batch.frames[row])])
-            if not np.isfinite(score):
-                continue
-            nodes = np.array(path)
-            turns = np.flatnonzero(np.append(nodes[1:] != nodes[:-1], True))
-            sounds = np.array(Graph(sentence.text).sounds)[nodes[turns]]
-            ends = (turns + 1) * FRAME
-            ends[-1] += 9.0
-            found[k] = (
-                Sentence(sentence.voice, sentence.text, sentence.sound, sounds, ends),
-                score,
-            )
-    for voice in sorted({s.voice for s in sentences}):
-        own = {k: pair for k, pair in sorted(found.items()) if pair[0].voice == voice}
-        scores_of = [score for _, score in own.values()]
-        least = np.quantile(scores_of, WORST)
-        print(
-            f"{voice}: {len(own)} aligned, score {np.median(scores_of):.2f}, least {least:.2f}",
-            flush=True,
-        )
-        yield from (sentence for sentence, score in own.values() if score >= least)
+            likely = torch.softmax(net.frames(net.deep(state.input(x))), -1) @ pooled
+        scores = (torch.log(likely + 1e-7) - offset).cpu().numpy()
+        for row, (k, n) in enumerate(zip(group.tolist(), frames.tolist(), strict=True)):
+            text = sentences[k].text
+            yield _Job(k, text, scores[row, :n], {word: said[word] for word in text.split()})
+    state.net.cpu()
+
+
+def aligned(
+    state: State, sentences: Sequence[Sentence], said: Pronunciations
+) -> Iterator[Sentence]:
+    """Yield the sentences with their sounds found, the worst of each voice left out."""
+    scored = _scored(state, sentences, said)
+    with multiprocessing.Pool(os.cpu_count()) as workers:
+        all_found = list(workers.imap(_found, scored, chunksize=32))
+    voices: dict[str, list[_Found]] = {}
+    for found in all_found:
+        if np.isfinite(found.score):
+            voices.setdefault(sentences[found.number].voice, []).append(found)
+    for voice, own in sorted(voices.items()):
+        scores = [found.score for found in own]
+        least = np.quantile(scores, WORST)
+        print(f"{voice}: {len(own)} aligned, median {np.median(scores):.2f}, least {least:.2f}")
+        for found in own:
+            if found.score >= least:
+                s = sentences[found.number]
+                yield Sentence(s.voice, s.text, s.sound, found.sounds, found.ends)

@@ -1,19 +1,22 @@
 """The training speech as it lies on disk, and which sound is where in it.
 
 A sentence's sounds are its *segments*: numbers of ``phones.BASES`` with the second in which each
-ends. They become labels only when the sound has been stretched and padded.
+ends. They become frames only when the sound has been stretched and padded.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from phones import BASES, CLASS_OF, NOISE, SILENCE, SOUNDS
@@ -100,21 +103,54 @@ def _pdf_table() -> NDArray[np.int64]:
 ENTER: Final = _pdf_table()
 
 
-def labels(sounds: NDArray[np.int64], ends: NDArray[np.float64], frames: int) -> NDArray[np.int64]:
-    """Return the pdf of every output frame.
+class Pool:
+    """Many sentences where the batches are made: one flat sound, and tables of what is where."""
 
-    Each sound gets one frame at least, as the model's topology wants it.
-    """
-    same = np.flatnonzero(np.append(sounds[1:] != sounds[:-1], True) | (sounds > 0))
-    sounds, ends = sounds[same], ends[same]
-    starts = np.ceil((np.append(-1.0, ends[:-1]) - CENTRE) / FRAME).astype(np.int64)
-    starts[0] = 0
-    order = np.arange(len(starts))
-    starts = np.maximum.accumulate(starts - order) + order
-    kept = starts < frames
-    starts, sounds = starts[kept], sounds[kept]
-    lengths = np.diff(np.append(starts, frames))
-    entering = ENTER[np.append(0, sounds[:-1]), sounds]
-    pdfs = np.repeat(entering, lengths) + 1
-    pdfs[starts] -= 1
-    return pdfs
+    def __init__(self, sentences: Sequence[Sentence], device: str) -> None:
+        self.voices = [s.voice for s in sentences]
+        longs = [len(s.sound) for s in sentences]
+        self.long = torch.tensor(longs, device=device)
+        """Samples of each sentence."""
+        self.at = torch.cumsum(self.long, 0) - self.long
+        """Where each begins in ``sound``."""
+        self.sound = torch.from_numpy(np.concatenate([s.sound for s in sentences])).to(device)
+        merged = [_merged(*s.segments) for s in sentences]
+        most = max(len(sounds) for sounds, _ in merged)
+        sounds = np.zeros((len(merged), most), np.int64)
+        starts = np.full((len(merged), most), 1e6, np.float32)
+        for row, (own, ends) in enumerate(merged):
+            sounds[row, : len(own)] = own
+            starts[row, 0], starts[row, 1 : len(own)] = -1e3, ends[:-1]
+        self.many = torch.tensor([len(own) for own, _ in merged], device=device)
+        """Segments of each."""
+        self.sounds = torch.from_numpy(sounds).to(device)
+        """Each segment's sound: (sentences, segments)."""
+        self.starts = torch.from_numpy(starts).to(device)
+        """Second at which each begins; far behind the end where there is none."""
+        before = np.concatenate([np.zeros((len(merged), 1), np.int64), sounds[:, :-1]], 1)
+        self.pdfs = torch.from_numpy(ENTER[before, sounds]).to(device)
+        """The pdf that enters each segment; staying in it is one more."""
+
+    def first_frames(self, chosen: Tensor, before: Tensor, slower: Tensor) -> Tensor:
+        """Return the output frame in which each segment of the chosen sentences begins.
+
+        Each gets one frame at least, as the model's topology wants it.
+
+        Args:
+            chosen: Numbers of sentences.
+            before: Seconds put before each of them.
+            slower: How much longer each lasts than it was spoken.
+        """
+        times = (self.starts[chosen] + before[:, None]) * slower[:, None]
+        first = torch.ceil((times - CENTRE) / FRAME).clamp(0, 1e6).long()
+        first[:, 0] = 0
+        order = torch.arange(first.shape[1], device=first.device)
+        return torch.cummax(first - order, 1).values + order
+
+
+def _merged(
+    sounds: NDArray[np.int64], ends: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the segments with silences in a row as one."""
+    last = np.flatnonzero(np.append(sounds[1:] != sounds[:-1], True) | (sounds > 0))
+    return sounds[last], ends[last]

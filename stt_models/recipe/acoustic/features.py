@@ -10,6 +10,7 @@ import math
 from functools import cache
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,11 +31,17 @@ WINDOW: Final = 600
 PRIOR: Final = 200
 """Online CMN: frames of the past that count, and frames' worth of the global mean at the start."""
 
-WARPS: Final = tuple(0.88 + 0.02 * k for k in range(13))
-"""Stretchings of the frequency axis (0.88 … 1.12): talkers with longer and shorter vocal tracts."""
+WARPS: Final = 128
+"""Stretchings of the frequency axis that are there to draw from."""
 
-STRAIGHT: Final = 6
-"""The warp that changes nothing."""
+STRAIGHT: Final = 0
+"""The one that changes nothing."""
+
+BENDS: Final = (0.0, 400.0, 900.0, 1_500.0, 2_200.0, 3_000.0)
+"""Hertz between which a stretching is even: other talkers' formants don't all move alike."""
+
+STRETCH, BEND = 0.16, 0.035
+"""The most that a whole axis is stretched, and the deviation of one place beside the others."""
 
 
 def _mel(hertz: Tensor) -> Tensor:
@@ -42,30 +49,36 @@ def _mel(hertz: Tensor) -> Tensor:
 
 
 @cache
-def _window() -> Tensor:
+def _window(device: torch.device) -> Tensor:
     n = torch.arange(LENGTH, dtype=torch.float64)
-    return ((0.5 - 0.5 * torch.cos(2 * math.pi * n / (LENGTH - 1))) ** 0.85).float()
+    shape = (0.5 - 0.5 * torch.cos(2 * math.pi * n / (LENGTH - 1))) ** 0.85
+    return shape.float().to(device)
+
+
+def _axes() -> Tensor:
+    """Return what each spectral line counts as, in hertz, warp by warp."""
+    chance = np.random.default_rng(20261127)
+    hertz = np.arange(FFT // 2) * RATE / FFT
+    axes = [hertz]
+    for _ in range(WARPS - 1):
+        whole = chance.uniform(-STRETCH, STRETCH)
+        moved = [b * math.exp(whole + chance.normal(0, BEND)) for b in BENDS]
+        moved = np.maximum.accumulate([*moved, HIGH_HZ * math.exp(whole / 3)])
+        axes.append(np.interp(hertz, [*BENDS, HIGH_HZ], moved) + np.maximum(hertz - HIGH_HZ, 0))
+    return torch.from_numpy(np.stack(axes))
 
 
 @cache
-def banks() -> Tensor:
+def banks(device: torch.device) -> Tensor:
     """Return the mel banks, one per warp: (warps, spectral lines, bins)."""
     low, high = _mel(torch.tensor([LOW_HZ, HIGH_HZ], dtype=torch.float64)).tolist()
     step = (high - low) / (BINS + 1)
-    made = []
-    for warp in WARPS:
-        hertz = torch.arange(FFT // 2, dtype=torch.float64) * RATE / FFT
-        heard = hertz * warp
-        bend = 0.875 * HIGH_HZ / max(warp, 1.0)  # straight above, so that the band's end stays
-        slope = (HIGH_HZ - bend * warp) / (HIGH_HZ - bend)
-        heard = torch.where(hertz > bend, bend * warp + (hertz - bend) * slope, heard)
-        place = (_mel(heard)[:, None] - low) / step - torch.arange(1, BINS + 1)
-        made.append(torch.clamp(1 - place.abs(), min=0).float())
-    return torch.stack(made)
+    place = (_mel(_axes())[..., None] - low) / step - torch.arange(1, BINS + 1)
+    return torch.clamp(1 - place.abs(), min=0).float().to(device)
 
 
 @cache
-def _cosines() -> Tensor:
+def _cosines(device: torch.device) -> Tensor:
     n = torch.arange(BINS, dtype=torch.float64)
     k = torch.arange(CEPSTRA, dtype=torch.float64)[:, None]
     table = math.sqrt(2 / BINS) * torch.cos(math.pi / BINS * (n + 0.5) * k)
@@ -73,7 +86,7 @@ def _cosines() -> Tensor:
     lift = 1 + 0.5 * LIFTER * torch.sin(
         math.pi * torch.arange(CEPSTRA, dtype=torch.float64) / LIFTER
     )
-    return (table * lift[:, None]).T.float().contiguous()
+    return (table * lift[:, None]).T.float().contiguous().to(device)
 
 
 def log_mel(sound: Tensor, warp: Tensor | None = None) -> Tensor:
@@ -81,21 +94,21 @@ def log_mel(sound: Tensor, warp: Tensor | None = None) -> Tensor:
 
     Args:
         sound: (sounds, samples), 8 kHz, in the range of int16.
-        warp: Per sound a place in ``WARPS``; none is straight.
+        warp: Per sound the number of a warp; none is straight.
     """
     frames = sound.unfold(1, LENGTH, STEP)
     frames = frames - frames.mean(-1, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
-    frames = (frames - EMPHASIS * before) * _window()
+    frames = (frames - EMPHASIS * before) * _window(sound.device)
     spectrum = torch.fft.rfft(frames, n=FFT)[..., : FFT // 2]
     power = spectrum.real**2 + spectrum.imag**2
-    bank = banks()[STRAIGHT] if warp is None else banks()[warp]
+    bank = banks(sound.device)[STRAIGHT if warp is None else warp]
     return torch.log(torch.clamp(power @ bank, min=TINY))
 
 
 def cepstra(energies: Tensor) -> Tensor:
     """Return the cepstra of log mel energies."""
-    return energies @ _cosines()
+    return energies @ _cosines(energies.device)
 
 
 def without_mean(features: Tensor, prior: Tensor) -> Tensor:
@@ -103,7 +116,8 @@ def without_mean(features: Tensor, prior: Tensor) -> Tensor:
     total = features.double().cumsum(1)
     past = total.clone()
     past[:, WINDOW:] -= total[:, :-WINDOW]
-    seen = torch.arange(1, features.shape[1] + 1, dtype=torch.float64).clamp(max=WINDOW)
+    numbers = torch.arange(1, features.shape[1] + 1, dtype=torch.float64, device=features.device)
+    seen = numbers.clamp(max=WINDOW)
     helped = (WINDOW - seen).clamp(0, PRIOR)
     mean = (past + helped[:, None] * prior.double()) / (seen + helped)[:, None]
     return features - mean.float()

@@ -13,7 +13,7 @@ import torch
 from corpus import CONTEXTS
 from features import CEPSTRA
 from learning import State
-from model import FUTURE, PAST, SPANS, SPLICE, WIDTH, widened
+from model import FUTURE, PAST, SPANS, SPLICE, WIDTH
 from numpy.typing import ArrayLike, NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -253,6 +253,6 @@ def read(folder: Path) -> State:
             values, at = _values(data, mark, at)
             kept[name] = torch.from_numpy(np.asarray(values, np.float32))
     kept["first.weight"] *= deviation.repeat(2 * SPLICE + 1)
-    state.net.load_state_dict(widened(kept))
+    state.net.load_state_dict(state.net.state_dict() | kept)
     state.sequence = True
     return state

@@ -1,11 +1,11 @@
-"""What both ways of training share: batches made in time, the rate of learning, the average net."""
+"""What both ways of training share: batches, the rate of learning, the average net."""
 
 from __future__ import annotations
 
 import copy
-import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,18 +13,31 @@ import features
 import numpy as np
 import torch
 from channel import Batch, Line
-from corpus import PDFS, Sentence
+from corpus import PDFS, Pool
 from features import CEPSTRA
-from model import Tdnn, in_context, widened
+from model import Tdnn, in_context
+from numpy.typing import NDArray
 from torch import Tensor
+from voices import SHARES
 
-SECONDS: Final = 72.0
+DEVICE: Final = "cuda" if torch.cuda.is_available() else "cpu"
+
+SHORT_FLOATS: Final = DEVICE == "cuda" or torch.cpu._is_amx_tile_supported()
+"""Half precision, where it is multiplied several times as fast."""
+
+SECONDS: Final = 1_200.0 if DEVICE == "cuda" else 72.0
 """Speech in a batch, padding included."""
 
-AVERAGE: Final = 0.995
+LONGEST: Final = (0.8, 1.2, 1.7, 2.3, 3.1, 4.2, 5.6, 7.6, 10.2)
+"""Sentences up to each of these seconds go together; longer ones are left out."""
+
+ROOM: Final = 0.9
+"""Seconds that batches are longer than their sentences: silence, slow talkers."""
+
+AVERAGE: Final = 0.998
 """The net that is kept is a moving average; this much of it stays at each step."""
 
-WARM_UP: Final = 60
+WARM_UP: Final = 100
 """Steps until the full rate of learning."""
 
 LAST_RATE: Final = 0.02
@@ -34,42 +47,65 @@ CLIP: Final = 5.0
 """Longest step of the gradient."""
 
 
-def batches(sentences: Sequence[Sentence], passes: float, seed: int) -> list[list[int]]:
-    """Return which sentences go together, batch by batch: of like length, in any order."""
-    chance = np.random.default_rng(seed)
-    long = np.array([len(s.sound) / 8_000 + 0.5 for s in sentences])
-    plan: list[list[int]] = []
-    for number in range(int(np.ceil(passes))):
-        order = np.argsort(long * chance.uniform(0.9, 1.1, len(long)))
-        groups: list[list[int]] = [[]]
-        for place in order:
-            if groups[-1] and (len(groups[-1]) + 1) * long[place] > SECONDS:
-                groups.append([])
-            groups[-1].append(int(place))
-        chance.shuffle(groups)
-        plan += groups[: round(len(groups) * min(1.0, passes - number))]
-    return plan
+@dataclass(frozen=True)
+class How:
+    """How long and how fast to learn.
+
+    Attributes:
+        steps: Batches.
+        seconds: Or until then, if that is sooner; the rate of learning falls in time with it.
+        rate: Of learning at its most.
+        seed: Of all chance.
+    """
+
+    steps: int
+    seconds: float
+    rate: float
+    seed: int
 
 
-def made_ahead(
-    line: Line, sentences: Sequence[Sentence], plan: Sequence[Sequence[int]]
-) -> Iterator[Batch]:
-    """Yield the plan's batches, which a second thread makes while the first one learns."""
-    ready: queue.Queue[Batch | None] = queue.Queue(maxsize=6)
-
-    def work() -> None:
-        for group in plan:
-            ready.put(line([sentences[k] for k in group]))
-        ready.put(None)
-
-    threading.Thread(target=work, daemon=True).start()
-    while (batch := ready.get()) is not None:
-        yield batch
+def weather(work: Path) -> NDArray[np.float32]:
+    """Return the noises that `make.py` left in the folder."""
+    rows: NDArray[np.float32] = np.load(work / "noises.npy").astype(np.float32)
+    return rows
 
 
-def rate(step: int, steps: int, top: float) -> float:
-    """Return the rate of learning at a step."""
-    return top * min(1.0, (step + 1) / WARM_UP) * LAST_RATE ** (step / max(1, steps))
+class Drawn:
+    """Sentences that go together: of like length, each voice as often as it should be heard."""
+
+    def __init__(self, pool: Pool, seed: int) -> None:
+        self._chance = np.random.default_rng(seed)
+        seconds = pool.long.cpu().numpy() / 8_000
+        voices = np.array([voice.removeprefix("answers_") for voice in pool.voices])
+        weights = np.zeros(len(voices))
+        for voice in sorted(set(voices)):
+            weights[voices == voice] = SHARES[voice] / seconds[voices == voice].sum()
+        self._device = pool.sound.device
+        self._groups: list[tuple[NDArray[np.int64], NDArray[np.float64], int, int]] = []
+        masses = []
+        for low, high in zip((0.0, *LONGEST), LONGEST, strict=False):
+            own = np.flatnonzero((seconds > low) & (seconds <= high))
+            if not len(own):
+                continue
+            long = high * 1.05 + ROOM
+            many = max(4, round(SECONDS / long / 4) * 4)
+            chances = weights[own] / weights[own].sum()
+            self._groups.append((own, chances, many, round(long * 50) * 160))
+            masses.append((weights[own] * seconds[own]).sum() / (many * high))
+        self._chances = np.array(masses) / np.sum(masses)
+
+    def batch(self) -> tuple[Tensor, int]:
+        """Return the numbers of some sentences, and the samples to give each."""
+        own, chances, many, samples = self._groups[
+            self._chance.choice(len(self._groups), p=self._chances)
+        ]
+        chosen = self._chance.choice(own, many, p=chances)
+        return torch.from_numpy(chosen).to(self._device), samples
+
+
+def rate(done: float, step: int, top: float) -> float:
+    """Return the rate of learning after that share of the training."""
+    return top * min(1.0, (step + 1) / WARM_UP) * float(LAST_RATE ** min(1.0, done))
 
 
 class State:
@@ -86,14 +122,15 @@ class State:
     @staticmethod
     def fresh() -> State:
         """Return an untrained net."""
+        torch.manual_seed(20261127)
         return State(torch.zeros(CEPSTRA), torch.zeros(CEPSTRA), torch.zeros(CEPSTRA))
 
     @staticmethod
     def load(path: Path) -> State:
         """Return what ``save`` wrote."""
-        kept: dict[str, Any] = torch.load(path, weights_only=True)
+        kept: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         state = State(kept["prior"], kept["mean"], kept["deviation"])
-        state.net.load_state_dict(widened(kept["net"]))
+        state.net.load_state_dict(kept["net"])
         state.counts, state.sequence = kept["counts"], kept["sequence"]
         return state
 
@@ -101,40 +138,35 @@ class State:
         """Write everything into one file, which is never half there."""
         part = path.with_suffix(".part")
         kept = {
-            "net": self.net.state_dict(),
-            "prior": self.prior,
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "counts": self.counts,
+            "net": {name: value.cpu() for name, value in self.net.state_dict().items()},
+            "prior": self.prior.cpu(),
+            "mean": self.mean.cpu(),
+            "deviation": self.deviation.cpu(),
+            "counts": self.counts.cpu(),
             "sequence": self.sequence,
         }
         torch.save(kept, part)
         part.rename(path)
 
-    def input(self, batch: Batch) -> Tensor:
-        """Return the batch's features as the net wants them."""
-        return in_context((batch.x - self.mean) / self.deviation)
+    def input(self, x: Tensor) -> Tensor:
+        """Return features as the net wants them."""
+        return in_context((x - self.mean.to(x.device)) / self.deviation.to(x.device))
 
-    def measure(self, line: Line, sentences: Sequence[Sentence]) -> None:
-        """Take mean and deviation from some sentences, and the prior if there is none."""
-        chance = np.random.default_rng(1)
-        some = [
-            sentences[k]
-            for k in chance.choice(len(sentences), min(480, len(sentences)), replace=False)
-        ]
-        some.sort(key=lambda s: len(s.sound))
-        groups = [some[k : k + 16] for k in range(0, len(some), 16)]
-        heard = [line.raw(group)[:2] for group in groups]
-        if not bool(self.prior.any()):
-            self.prior = _pooled(heard).mean(0)
+    def measure(self, line: Line, pool: Pool) -> None:
+        """Take the prior, then mean and deviation, from some calls."""
+        draw = Drawn(pool, 1)
+        heard = [line.raw(*draw.batch())[:2] for _ in range(12)]
+        self.prior = _pooled(heard).mean(0)
         line.prior = self.prior
         x = _pooled([(features.without_mean(x, self.prior), frames) for x, frames in heard])
         self.mean, self.deviation = x.mean(0), x.std(0)
 
 
-def _pooled(heard: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def _pooled(heard: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Return all frames that count, one under the other."""
-    return torch.cat([x[row, : 3 * int(n)] for x, frames in heard for row, n in enumerate(frames)])
+    return torch.cat(
+        [x[torch.arange(x.shape[1], device=x.device) < 3 * n[:, None]] for x, n in heard]
+    )
 
 
 PRIOR_SHARE: Final = 0.9
@@ -174,44 +206,62 @@ def _learners(net: Tdnn, top_rate: float) -> list[torch.optim.Optimizer]:
 def train(
     state: State,
     line: Line,
-    sentences: Sequence[Sentence],
-    plan: Sequence[Sequence[int]],
-    top_rate: float,
-    loss_of: Callable[[Tdnn, Tensor, Batch], tuple[Tensor, dict[str, float]]],
+    pool: Pool,
+    how: How,
+    loss_of: Callable[[Tdnn, Tensor, Batch], dict[str, Tensor]],
     keep: Path,
 ) -> None:
-    """Go through the plan; the averaged net lies in ``keep`` every few hundred steps."""
-    net = state.net.train()
+    """Learn; the averaged net lies in ``keep`` every few hundred steps and at the end."""
+    net = state.net.to(DEVICE).train()
     average = copy.deepcopy(net)
-    learners = _learners(net, top_rate)
-    seen: dict[str, float] = {}
-    for step, batch in enumerate(made_ahead(line, sentences, plan)):
+    learners = _learners(net, how.rate)
+    draw = Drawn(pool, how.seed)
+    pairs = [
+        (old, new)
+        for old, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True)
+        if old.dtype.is_floating_point
+    ]
+    began, spoken, step = time.monotonic(), 0.0, 0
+    seen: dict[str, Tensor] = {}
+    while step < how.steps:
+        done = max(step / how.steps, (time.monotonic() - began) / how.seconds)
         for learner in learners:
             for group in learner.param_groups:
-                group["lr"] = rate(step, len(plan), top_rate)
-        loss, told = loss_of(net, state.input(batch), batch)
+                group["lr"] = rate(done, step, how.rate)
+        chosen, samples = draw.batch()
+        batch = line(chosen, samples)
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=SHORT_FLOATS):
+            losses = loss_of(net, state.input(batch.x), batch)
         net.zero_grad()
-        loss.backward()
-        if not torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP).isfinite():
-            print(f"step {step + 1} is left out: no way through", flush=True)
-            continue
+        torch.stack(list(losses.values())).sum().backward()
+        for weights in net.parameters():
+            if weights.grad is not None:
+                weights.grad.nan_to_num_(0.0, 0.0, 0.0)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), CLIP, foreach=True)
+        spoken += len(chosen) * samples / 8_000
+        step += 1
+        for name, value in losses.items():
+            seen[name] = value.detach() + seen.get(name, 0)
         for learner in learners:
             learner.step()
         kept = min(AVERAGE, (step + 1) / (step + 10))
         with torch.no_grad():
-            for old, new in zip(
-                average.state_dict().values(), net.state_dict().values(), strict=True
-            ):
-                if old.dtype.is_floating_point:
-                    old.lerp_(new, 1 - kept)
-        for name, value in told.items():
-            seen[name] = seen.get(name, 0) + value
-        if (step + 1) % 50 == 0:
-            told_now = ", ".join(f"{name} {value / 50:.3f}" for name, value in seen.items())
-            print(f"step {step + 1} of {len(plan)}: {told_now}", flush=True)
-            seen = {}
-        if (step + 1) % 200 == 0 or step + 1 == len(plan):
-            state.net = average
-            state.save(keep)
-            state.net = net
-    state.net = average.eval()
+            torch._foreach_lerp_([old for old, _ in pairs], [new for _, new in pairs], 1 - kept)
+        if step % 50 == 0:
+            told = ", ".join(f"{name} {float(value) / 50:.3f}" for name, value in seen.items())
+            hours = spoken / 3_600
+            print(f"{step}: {told}; {hours:.0f} h, {time.monotonic() - began:.0f} s", flush=True)
+            seen.clear()
+        if step % 500 == 0:
+            _kept(state, net, average, keep)
+        if done >= 1:
+            break
+    _kept(state, net, average, keep)
+    print(f"{step} steps, {spoken / 3_600:.1f} h of speech", flush=True)
+    state.net = average.cpu().eval()
+
+
+def _kept(state: State, net: Tdnn, average: Tdnn, keep: Path) -> None:
+    state.net = average
+    state.save(keep)
+    state.net = net

@@ -26,6 +26,9 @@ PAST: Final = SPLICE + sum(past for past, _ in SPANS)
 FUTURE: Final = SPLICE + sum(future for _, future in SPANS)
 """Frames of context on either side of an output frame."""
 
+DROP: Final = 0.05
+"""Share of a layer's channels that a sound does without while training."""
+
 
 def _norm() -> nn.BatchNorm1d:
     return nn.BatchNorm1d(WIDTH, affine=False, eps=1e-3, momentum=0.05)
@@ -40,14 +43,15 @@ class Layer(nn.Module):
         self.affine = nn.Linear(3 * WIDTH, WIDTH)
         self.norm = _norm()
 
-    def forward(self, x: Tensor, drop: float) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(sounds, frames, width) in; past + future frames fewer out."""
         frames = x.shape[1] - self.past - self.future
         moments = [x[:, at : at + frames] for at in (0, self.past, self.past + self.future)]
         y = functional.relu(self.affine(torch.cat(moments, -1)))
         y = self.norm(y.reshape(-1, WIDTH)).view(y.shape)
         if self.training:  # the same channels for all of a sound: cheap, and harder to get around
-            y = y * functional.dropout(torch.ones(len(y), 1, WIDTH, dtype=y.dtype), drop)
+            ones = torch.ones(len(y), 1, WIDTH, dtype=y.dtype, device=y.device)
+            y = y * functional.dropout(ones, DROP)
         return moments[1] + y
 
 
@@ -64,47 +68,23 @@ class Tdnn(nn.Module):
         self.frames = nn.Linear(WIDTH, PDFS)
         """Scores of single frames; learnt first, and on beside `out`."""
 
-    def deep(self, x: Tensor, drop: float = 0.05) -> Tensor:
+    def deep(self, x: Tensor) -> Tensor:
         """Return the last layer's values.
 
         Args:
             x: (sounds, PAST + 3 · (outputs − 1) + 1 + FUTURE, cepstra), normalised.
-            drop: Dropout while training.
         """
         spliced = x.unfold(1, 2 * SPLICE + 1, 3).transpose(2, 3).flatten(2)
         y = functional.relu(self.first(spliced))
         y = self.first_norm(y.reshape(-1, WIDTH)).view(y.shape)
         for layer in self.layers:
-            y = layer(y, drop)
+            y = layer(y)
         return y
-
-
-def widened(kept: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a narrower net as those of one of this width, which does the same.
-
-    What is new listens to everything at random, and nothing listens to it yet.
-    """
-    fresh = Tdnn().state_dict()
-    for name, values in kept.items():
-        new = fresh[name]
-        if name.endswith("num_batches_tracked"):
-            continue
-        if values.dim() < 2:
-            new[: len(values)] = values
-            continue
-        parts = 3 if name.startswith("layers") else 1
-        old_part, new_part = values.shape[1] // parts, new.shape[1] // parts
-        if old_part < new_part:
-            new[: len(values)] = 0
-        for part in range(parts):
-            at, from_ = part * new_part, part * old_part
-            new[: len(values), at : at + old_part] = values[:, from_ : from_ + old_part]
-    return fresh
 
 
 def in_context(features: Tensor) -> Tensor:
     """Return features with the first and last frame repeated, as Kaldi does at the ends."""
     frames = features.shape[1]
     outputs = (frames + 2) // 3
-    places = torch.arange(-PAST, 3 * (outputs - 1) + 1 + FUTURE).clamp(0, frames - 1)
-    return features[:, places]
+    places = torch.arange(-PAST, 3 * (outputs - 1) + 1 + FUTURE, device=features.device)
+    return features[:, places.clamp(0, frames - 1)]

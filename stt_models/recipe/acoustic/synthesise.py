@@ -1,17 +1,17 @@
-"""Lets the training voices read: ``synthesise.py OUT`` writes ``OUT/<voice>.npz``."""
+"""Lets the training voices read: ``synthesise.py TEXTS OUT`` writes ``OUT/<pack>.npz``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 from multiprocessing import Pool
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sentences import answer, as_read, sentence
 from voices import ANSWERS, RATE, SENTENCES, VOICES, Said
 
 EDGE: Final = 0.1
@@ -19,6 +19,17 @@ EDGE: Final = 0.1
 
 QUIET: Final = 0.005
 """Sound below this share of the loudest is silence."""
+
+
+class Read(NamedTuple):
+    """A sentence to read."""
+
+    pack: str
+    voice: str
+    number: int
+    text: str
+    aloud: str
+    """The text with punctuation."""
 
 
 def trimmed(said: Said) -> Said:
@@ -35,15 +46,27 @@ def trimmed(said: Said) -> Said:
     return Said(said.sound[first:last], segments)
 
 
-def _read(job: tuple[str, str, int]) -> tuple[str, Said] | None:
-    """Return what a voice reads as its sentence of that number, the same every time."""
-    name, voice, number = job
-    chance = random.Random(f"{name} {number}")
-    text = sentence(chance) if name == voice else answer(chance)
+def texts(share: float) -> list[Read]:
+    """Return what is to be read, voice by voice: the same every time."""
+    from sentences import answer, as_read, sentence  # needs word lists that reading does not
+
+    packs = [(voice, voice, SENTENCES[voice], sentence) for voice in SENTENCES]
+    packs += [(f"answers_{voice}", voice, ANSWERS[voice], answer) for voice in ANSWERS]
+    jobs = []
+    for name, voice, all_of_it, make in packs:
+        for number in range(max(1, round(all_of_it * share))):
+            chance = random.Random(f"{name} {number}")
+            text = make(chance)
+            jobs.append(Read(name, voice, number, text, as_read(text, chance)))
+    return jobs
+
+
+def _said(job: Read) -> tuple[str, Said] | None:
+    chance = random.Random(f"how {job.pack} {job.number}")
     try:
-        return text, trimmed(VOICES[voice](as_read(text, chance), chance))
+        return job.text, trimmed(VOICES[job.voice](job.aloud, chance))
     except (subprocess.CalledProcessError, RuntimeError) as problem:
-        print(f"left out: {voice} {number}: {text}: {problem}")
+        print(f"left out: {job.voice} {job.number}: {job.text}: {problem}")
         return None
 
 
@@ -62,28 +85,26 @@ def save(path: Path, spoken: list[tuple[str, Said]]) -> None:
 def main() -> None:
     """Let every voice read its sentences."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("texts", type=Path, help="what make.py wrote")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--share", type=float, default=1.0, help="of the sentences, to try it out")
-    parser.add_argument("--voices", nargs="*", default=list(SENTENCES))
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--packs", nargs="*", help="only these")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    sentence(random.Random(0))  # reads the word lists once, before the processes part
-    packs = [(voice, voice, SENTENCES[voice]) for voice in options.voices]
-    packs += [(f"answers_{voice}", voice, ANSWERS.get(voice, 0)) for voice in options.voices]
-    for name, voice, all_of_it in packs:
-        path: Path = options.out / f"{name}.npz"
-        if path.exists() or not all_of_it:
-            continue
-        many = max(1, round(all_of_it * options.share))
-        with Pool(options.processes) as pool:
-            jobs = [(name, voice, number) for number in range(many)]
-            spoken = [
-                s for s in pool.imap(_read, jobs, chunksize=16) if s and len(s[1].sound) > RATE // 8
-            ]
-        save(path, spoken)
-        seconds = sum(len(said.sound) for _, said in spoken) / RATE
-        print(f"{name}: {len(spoken)} sentences, {seconds / 3600:.2f} h", flush=True)
+    jobs: dict[str, list[Read]] = {}
+    for line in options.texts.read_text(encoding="utf-8").splitlines():
+        job = Read(*json.loads(line))
+        jobs.setdefault(job.pack, []).append(job)
+    with Pool(options.processes) as pool:
+        for pack in options.packs or jobs:
+            path: Path = options.out / f"{pack}.npz"
+            if path.exists():
+                continue
+            heard = pool.imap(_said, jobs[pack], chunksize=8)
+            spoken = [said for said in heard if said and len(said[1].sound) > RATE // 8]
+            save(path, spoken)
+            hours = sum(len(said.sound) for _, said in spoken) / RATE / 3_600
+            print(f"{pack}: {len(spoken)} sentences, {hours:.2f} h", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ manner, so that no two sentences of it sound alike. All sound comes back as 8 kH
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import tempfile
@@ -17,8 +18,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import rhvoice
-import soxr
 from numpy.typing import NDArray
+from scipy import signal
 from scipy.io import wavfile
 
 RATE: Final = 8_000
@@ -33,6 +34,9 @@ SENTENCES: Final[dict[str, int]] = _TABLE["sentences"]
 
 ANSWERS: Final[dict[str, int]] = _TABLE["answers"]
 """Short answers that each of them says on top."""
+
+SHARES: Final[dict[str, float]] = _TABLE["shares"]
+"""Share of training that each voice speaks."""
 
 FLITE_PITCH: Final = {"slt": 170, "awb": 135, "rms": 100, "kal16": 105, "kal": 0}
 """flite's voices with their mean pitch in Hz; kal (8 kHz) ignores it."""
@@ -57,7 +61,8 @@ def _at_line_rate(path: Path) -> NDArray[np.int16]:
 
 
 def _resampled(sound: NDArray[np.float64], rate: int) -> NDArray[np.int16]:
-    slow = soxr.resample(sound, rate, RATE, quality="HQ") if rate != RATE else sound
+    common = math.gcd(rate, RATE)
+    slow = signal.resample_poly(sound, RATE // common, rate // common) if rate != RATE else sound
     peak = np.abs(slow).max(initial=1e-9)
     return np.round(slow / max(peak, 1.0) * 32767).astype(np.int16)
 
@@ -175,6 +180,7 @@ VOICES: Final[dict[str, Callable[[str, random.Random], Said]]] = {
     "pico_us": lambda t, c: _pico("en-US", t, c),
     "bdl": lambda t, c: _rhvoice("Bdl", t, c),
     "clb": lambda t, c: _rhvoice("Clb", t, c),
+    "slt_hts": lambda t, c: _rhvoice("Slt", t, c),
     "house": lambda t, c: _piper(HOUSE, t, c),
     "joe": lambda t, c: _piper(_joe(), t, c),
 }
