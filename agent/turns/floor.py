@@ -114,6 +114,8 @@ def speech_started(state: State, event: SpeechStarted) -> Step:
     # Thanks and bye over a goodbye that is under way do not hold it; words of a wish will.
     if state.lines and not state.paused and (not state.goodbye or _too_soon(state, event.at)):
         return replace(started, paused=True, paused_at=event.at), (Pause(),)
+    if state.paused:  # another voice over the held line: its words need their time too
+        return replace(started, paused_at=event.at), ()
     return started, ()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent import turns
@@ -184,6 +184,19 @@ YIELD = ONSET + 3 * FRAME
 
 
 @settings(max_examples=40, deadline=None)
+@example(
+    World(
+        [
+            Utterance(1.0, 1.0, ""),
+            Utterance(1.0, 0.75, ""),
+            Utterance(0.125, 1.0, "do you have parking"),
+        ],
+        late=0.0,
+        line=1.0,
+        expect=Expect.OPEN,
+        tool=0,
+    )
+)  # words right behind a noise that held the line
 @given(worlds)
 def test_we_never_speak_over_the_caller_for_longer_than_it_takes_to_yield(world: World) -> None:
     world.run(60.0)
