@@ -11,7 +11,6 @@ import math
 from typing import Final, NamedTuple
 
 import features
-import noises
 import numpy as np
 import torch
 from corpus import Pool
@@ -238,8 +237,3 @@ def _mu_law(sound: Tensor) -> Tensor:
     """Return sound in −1 … 1 as µ-law leaves it."""
     law = torch.round(sound.sign() * torch.log1p(255 * sound.abs()) / math.log(256) * 127) / 127
     return law.sign() * (torch.exp(law.abs() * math.log(256)) - 1) / 255
-
-
-def weather(seed: int, talkers: list[np.ndarray]) -> np.ndarray:
-    """Return rows of noise of one power each; see ``noises``."""
-    return noises.everything(seed, talkers)

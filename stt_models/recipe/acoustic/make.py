@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 import align
-import channel
 import corpus
 import frames
 import kaldi
@@ -29,6 +28,7 @@ import sequences
 import synthesise
 from corpus import Sentence
 from learning import How, State
+from noises import everything
 from split import fingerprint
 
 SEED: Final = 20261127
@@ -109,7 +109,7 @@ def noises(work: Path, _: Options) -> None:
         for _ in range(WEATHERS)
     ]
     with ProcessPoolExecutor() as workers:
-        rows = list(workers.map(channel.weather, range(WEATHERS), talkers))
+        rows = list(workers.map(everything, range(WEATHERS), talkers))
     np.save(work / "noises.npy", np.concatenate(rows).astype(np.float16))
 
 
